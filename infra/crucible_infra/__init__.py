@@ -1,0 +1,1 @@
+"""The ground: settings, errors, log, database and artifacts."""

@@ -1,0 +1,82 @@
+"""Every setting, its default and why; the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+#: Celery's in-process transport: the embedded default needs no server.
+EMBEDDED_BROKER_URL = "memory://"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says, read once per process."""
+
+    #: results, models' adapters, dataset cache; survives upgrades
+    data_directory: Path
+    #: files that can be fetched again
+    cache_directory: Path
+    #: Redis in a cluster; `memory://` on a laptop
+    broker_url: str
+    #: Postgres in a cluster; a SQLite file on a laptop
+    database_url: str
+    #: any fsspec URL; every host of a cluster must see the same one
+    artifacts_url: str
+    #: model spec used when no `--model` is given; None probes the usual ports
+    default_model: str | None
+    ollama_host: str | None
+    openai_base_url: str | None
+    openai_api_key: str | None
+    is_debugging: bool
+    #: continuous integration: a missing service is a failure, progress is plain lines
+    is_ci: bool
+    no_color: bool
+    force_color: bool
+    terminal: str
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether tasks run in this process."""
+        return self.broker_url == EMBEDDED_BROKER_URL
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Settings from a mapping shaped like `os.environ`."""
+    home = environment.get("CRUCIBLE_HOME")
+    data = Path(home) if home else _xdg(environment, "XDG_DATA_HOME", ".local/share")
+    cache_directory = data / "cache" if home else _xdg(environment, "XDG_CACHE_HOME", ".cache")
+    return Settings(
+        data_directory=data,
+        cache_directory=cache_directory,
+        broker_url=environment.get("CRUCIBLE_BROKER_URL") or EMBEDDED_BROKER_URL,
+        database_url=environment.get("CRUCIBLE_DATABASE_URL")
+        or f"sqlite:///{data / 'crucible.db'}",
+        artifacts_url=environment.get("CRUCIBLE_ARTIFACTS_URL") or str(data / "artifacts"),
+        default_model=environment.get("CRUCIBLE_MODEL") or None,
+        ollama_host=environment.get("OLLAMA_HOST") or None,
+        openai_base_url=environment.get("OPENAI_BASE_URL") or None,
+        openai_api_key=environment.get("OPENAI_API_KEY") or None,
+        is_debugging=environment.get("CRUCIBLE_DEBUG", "") not in ("", "0"),
+        is_ci=environment.get("CI", "") not in ("", "0", "false"),
+        no_color=bool(environment.get("NO_COLOR")),
+        force_color=any(
+            environment.get(name, "") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")
+        ),
+        terminal=environment.get("TERM", ""),
+    )
+
+
+@cache
+def current() -> Settings:
+    """This process' settings."""
+    return read(os.environ)
+
+
+def _xdg(environment: Mapping[str, str], variable: str, fallback: str) -> Path:
+    base = environment.get(variable)
+    root = Path(base) if base else Path(environment.get("HOME") or "~").expanduser() / fallback
+    return root / "codecrucible"

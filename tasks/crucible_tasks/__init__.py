@@ -1,0 +1,1 @@
+"""The work: what can be asked, and how answers are marked."""

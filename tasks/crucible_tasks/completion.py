@@ -1,0 +1,42 @@
+"""A completion: one sampled answer, its raw text kept for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Form(StrEnum):
+    """How a completion's text becomes a program."""
+
+    #: HumanEval's `completion`: appended to the prompt, untouched
+    COMPLETION = "completion"
+    #: a base model's continuation of the prompt: appended, cut where the function ends
+    CONTINUATION = "continuation"
+    #: a whole program, untouched
+    SOLUTION = "solution"
+    #: raw chat text: the program is extracted
+    RESPONSE = "response"
+
+
+class Finish(StrEnum):
+    """Why the model stopped."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One sampled answer to one challenge."""
+
+    #: from 0 within its challenge and run
+    index: int
+    form: Form
+    text: str
+    seed: int | None = None
+    finish: Finish = Finish.STOP
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None

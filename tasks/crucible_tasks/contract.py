@@ -1,0 +1,55 @@
+"""A contract: what sender and worker agree on for one kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract(Generic[Request, Result]):
+    """The name on the wire, the queue, what goes in and what comes out.
+
+    Requests and results are frozen dataclasses; msgspec turns them into plain JSON and checks
+    every field on the way back, so a worker runs nothing but a well-formed request.
+    """
+
+    name: str
+    queue: str
+    request: type[Request]
+    result: type[Result]
+    #: whether the sender waits for the result; else the backend stores nothing
+    keeps_result: bool = False
+
+    def signature(self, request: Request) -> Signature:
+        """Ask for this work; the caller decides when to send it."""
+        from crucible_tasks.celery_app import app  # noqa: PLC0415 -- Celery costs 0.2 s to import
+
+        return app.signature(self.name, args=(msgspec.to_builtins(request),), queue=self.queue)
+
+    def implement(self, function: Callable[[Request], Result]) -> Callable[[Request], Result]:
+        """Let a worker do this work with a plain function, which stays plain.
+
+        Raises msgspec.ValidationError in the worker when the message is not a valid request.
+        """
+        from crucible_tasks.celery_app import app  # noqa: PLC0415 -- Celery costs 0.2 s to import
+
+        def run(message: dict[str, Any]) -> Any:
+            result = function(msgspec.convert(message, self.request))
+            return msgspec.to_builtins(result) if self.keeps_result else None
+
+        app.task(run, name=self.name, ignore_result=not self.keeps_result)
+        return function
+
+    def result_of(self, message: object) -> Result:
+        """Read what the worker returned."""
+        return msgspec.convert(message, self.result)

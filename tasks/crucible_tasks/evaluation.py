@@ -1,0 +1,92 @@
+"""Contracts: judge the completions of one challenge; check this host's sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crucible_tasks.challenge import Limits
+from crucible_tasks.completion import Completion
+from crucible_tasks.contract import Contract
+from crucible_tasks.verdict import Verdict
+
+QUEUE = "evaluation"
+
+#: changes whenever the same program could get another verdict
+GRADER = "split/1"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """Ask for the verdicts on some completions of one challenge."""
+
+    run_id: str
+    #: digest of the dataset in the artifact store
+    dataset: str
+    task_id: str
+    completions: tuple[Completion, ...]
+    #: None takes the challenge's own
+    limits: Limits | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What became of a completion's text on the way to a program."""
+
+    #: None when the text holds no code
+    program: str | None
+    #: "verbatim", "continuation", "fence", "whole_text", "trimmed", "none"
+    method: str
+    #: identifies this extractor in manifests and verdicts
+    version: str
+    #: whether anything inside the accepted code was cut off its end
+    is_trimmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on one completion, and how its program was found."""
+
+    index: int
+    verdict: Verdict
+    extraction: str
+    #: sha256 of the program; None when there was none
+    program_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation worker found; `failure` is set when the host, not a program, failed."""
+
+    run_id: str
+    task_id: str
+    grader: str
+    judgements: tuple[Judgement, ...]
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostRequest:
+    """Ask what holds on an evaluation host."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostCheck:
+    """One thing that makes results safe and reliable, or not."""
+
+    name: str
+    is_ok: bool
+    #: what was found, and what to do about it
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """Everything that was checked."""
+
+    host: str
+    checks: tuple[HostCheck, ...]
+
+
+EVALUATION = Contract("crucible.evaluate", QUEUE, EvaluationRequest, Evaluation)
+HOST = Contract("crucible.check_host", QUEUE, HostRequest, HostReport, keeps_result=True)
