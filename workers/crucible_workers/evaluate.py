@@ -1,0 +1,97 @@
+"""Implements the contract of evaluation: extract programs, judge them, send the verdicts on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+
+from crucible_infra import log, settings
+from crucible_infra.errors import CrucibleError
+from crucible_tasks.control import STORE_VERDICTS
+from crucible_tasks.evaluation import (
+    EVALUATION,
+    Evaluation,
+    EvaluationRequest,
+    Extraction,
+    Judgement,
+)
+from crucible_tasks.extraction import extract
+from crucible_tasks.planning import grader_label
+from crucible_tasks.sending import send
+from crucible_tasks.verdict import Outcome, Verdict
+from crucible_workers.datasets import load_dataset
+from crucible_workers.sandbox import Sandbox, open_sandbox
+
+_NO_CODE = Verdict(Outcome.NO_CODE, "the answer holds no code")
+
+_lock = threading.Lock()
+_sandboxes: dict[str, Sandbox] = {}
+
+
+@EVALUATION.implement
+def evaluate(request: EvaluationRequest) -> Evaluation:
+    """Judge what is asked for and send the verdicts to the controller, which stores them."""
+    evaluation = _evaluate(request)
+    send(STORE_VERDICTS.signature(evaluation))
+    return evaluation
+
+
+def shared_sandbox() -> Sandbox:
+    """This process' sandbox, one slot per core; its prisons end with the process."""
+    backend = settings.current().sandbox_backend
+    with _lock:
+        if backend not in _sandboxes:
+            _sandboxes[backend] = open_sandbox(backend, os.cpu_count() or 1)
+        return _sandboxes[backend]
+
+
+def _evaluate(request: EvaluationRequest) -> Evaluation:
+    judgements: list[Judgement] = []
+    failure = None
+    try:
+        _judge(request, judgements)
+    except CrucibleError as error:
+        failure = error.message
+        log.warning("evaluation_failed", task=request.task_id, problem=failure)
+    return Evaluation(
+        run_id=request.run_id,
+        task_id=request.task_id,
+        grader=grader_label(),
+        judgements=tuple(judgements),
+        failure=failure,
+        indices=tuple(completion.index for completion in request.completions),
+        attempt=request.attempt,
+    )
+
+
+def _judge(request: EvaluationRequest, judgements: list[Judgement]) -> None:
+    """Fill in judgements one by one, so that a failure keeps what was found before it."""
+    challenge = load_dataset(request.dataset).by_id(request.task_id)
+    extractions = [
+        extract(completion.text, completion.form, challenge, completion.finish)
+        for completion in request.completions
+    ]
+    verdicts: dict[str | None, Verdict] = {None: _NO_CODE}
+    judging = shared_sandbox().judge(challenge, _distinct(extractions), request.limits)
+    with closing(judging) as waiting:
+        for completion, extraction in zip(request.completions, extractions, strict=True):
+            # identical programs are judged once; distinct ones come back in this very order
+            if extraction.program not in verdicts:
+                verdicts[extraction.program] = next(waiting)
+            verdict = verdicts[extraction.program]
+            digest = _digest(extraction.program)
+            judgements.append(Judgement(completion.index, verdict, extraction.method, digest))
+
+
+def _distinct(extractions: Sequence[Extraction]) -> list[str]:
+    found = (extraction.program for extraction in extractions)
+    return list(dict.fromkeys(program for program in found if program is not None))
+
+
+def _digest(program: str | None) -> str | None:
+    if program is None:
+        return None
+    return hashlib.sha256(program.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""What runs inside a prison: standard library only, imported before the host disappears."""

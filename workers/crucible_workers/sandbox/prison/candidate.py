@@ -1,0 +1,242 @@
+"""The untrusted side: load one program, then answer its driver's requests with values.
+
+Nothing here can decide a verdict. Whatever the program does to this module, to builtins or to the
+channel, the driver reads data and makes up its own mind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import inspect
+import json
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .frames import receive_frame, send_frame
+from .values import Decoder, Encoder, ValueRefused
+
+MODULE_NAME = "solution"
+#: an exception's text is for people
+_TEXT_LIMIT = 500
+
+
+class DriverHandle:
+    """A function or iterator of the test, usable from the program."""
+
+    def __init__(self, candidate: Candidate, handle: list[Any]) -> None:
+        self._candidate = candidate
+        self._handle = handle
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._candidate.ask_driver("call", self._handle[0], args, kwargs)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return self._candidate.ask_driver("next", self._handle[0], (), {})
+
+
+class Candidate:
+    """One program and the objects of it that the driver holds."""
+
+    def __init__(self, channel: int, trusted_classes: frozenset[str]) -> None:
+        self._channel = channel
+        self._trusted_classes = trusted_classes
+        self._exported: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self.module = types.ModuleType(MODULE_NAME)
+        sys.modules[MODULE_NAME] = self.module
+
+    def export(self, value: object) -> dict[str, Any]:
+        """Number an object so that the driver can name it; implements Peer."""
+        if isinstance(value, DriverHandle):
+            return {"driver": value._handle}
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._exported)
+            self._exported.append(value)
+        return {"handle": [number, _kind_of(value)]}
+
+    def resolve(self, tag: str, body: Any) -> object:
+        """Our own object back, or a stand-in for one of the test's; implements Peer."""
+        if tag == "yours":
+            return self._exported[body]
+        if tag == "driver":
+            return DriverHandle(self, body)
+        raise ValueRefused(tag)
+
+    def class_name(self, kind: type) -> str | None:
+        """A class that the prompt defines and this program defines too; implements Peer."""
+        name = kind.__name__
+        is_shared = name in self._trusted_classes and vars(self.module).get(name) is kind
+        return name if is_shared else None
+
+    def known_class(self, name: str) -> type:
+        """This program's class of that name; implements Peer."""
+        kind = vars(self.module).get(name)
+        if not isinstance(kind, type):
+            raise ValueRefused(name)
+        return kind
+
+    def load(self, source: str) -> bool:
+        """Run the program's top level; tell the driver, and say whether it can be called."""
+        try:
+            code = compile(source, f"<{MODULE_NAME}>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+            self._send(["syntax", _describe(error)])
+            return False
+        try:
+            exec(code, vars(self.module))
+        except Exception as error:
+            self._send(["raise", self._exception(error), []])
+        except BaseException as error:
+            self._send(["exit", _describe(error)])
+        else:
+            return True
+        return False
+
+    def announce(self, names: list[str]) -> None:
+        """Tell the driver the values of the names its tests need."""
+        encoder = Encoder(self)
+        known = {
+            name: encoder.encode(vars(self.module)[name])
+            for name in names
+            if name in vars(self.module)
+        }
+        self._send(["ready", known])
+
+    def run_beside(self, tests: str, nonce: str) -> None:
+        """Run the tests in this very process, for tests that cannot be driven from outside."""
+        try:
+            exec(compile(tests, "<tests>", "exec", dont_inherit=True), vars(self.module))
+        except AssertionError as error:
+            self._send(["failed", _describe(error)])
+        except Exception as error:
+            self._send(["raise", self._exception(error), []])
+        except BaseException as error:
+            self._send(["exit", _describe(error)])
+        else:
+            self._send(["finished", nonce])
+
+    def serve(self) -> None:
+        """Answer requests until the driver hangs up."""
+        while True:
+            self._answer(receive_frame(self._channel))
+
+    def ask_driver(self, verb: str, handle: int, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Call back into the test while it waits for us."""
+        encoder = Encoder(self)
+        pairs = [[name, encoder.encode(value)] for name, value in kwargs.items()]
+        self._send(["callback", verb, handle, encoder.encode_all(args), pairs])
+        while True:
+            frame = receive_frame(self._channel)
+            if frame.startswith(b'["answer"'):
+                break
+            self._answer(frame)
+        _, is_error, body = json.loads(frame)
+        if not is_error:
+            return Decoder(self, encoder.table).decode(body)
+        name, text = body
+        kind = getattr(builtins, name, Exception)
+        raise kind(text)
+
+    def _answer(self, frame: bytes) -> None:
+        head, _, raw = frame.partition(b"\n")
+        verb, handle, *rest = json.loads(head)
+        decoder = Decoder(self)
+        positional, pairs = json.loads(raw)
+        args = [decoder.decode(item) for item in positional]
+        kwargs = {name: decoder.decode(item) for name, item in pairs}
+        containers = list(decoder.table)
+        try:
+            result = _VERBS[verb](self._exported[handle], *rest, *args, **kwargs)
+            outcome = "return"
+        except Exception as error:
+            result, outcome = error, "raise"
+        except BaseException as error:
+            self._send(["exit", _describe(error)])
+            return
+        self._reply(outcome, result, containers, (raw, args, kwargs))
+
+    def _reply(
+        self, outcome: str, result: Any, containers: list[Any], call: tuple[Any, ...]
+    ) -> None:
+        encoder = Encoder(self, list(containers))
+        try:
+            body = encoder.encode(result) if outcome == "return" else self._exception(result)
+            updates = self._changes(encoder, containers, *call) if containers else []
+            frame = json.dumps([outcome, body, updates]).encode()
+        except Exception as error:
+            frame = json.dumps(["raise", self._exception(error), []]).encode()
+        send_frame(self._channel, frame)
+
+    def _changes(
+        self, encoder: Encoder, containers: list[Any], raw: bytes, args: Any, kwargs: Any
+    ) -> list[Any]:
+        """What the call did to its arguments, in place; nothing if they read as they came."""
+        again = Encoder(self)
+        now = [again.encode_all(args), [[name, again.encode(kwargs[name])] for name in kwargs]]
+        if json.dumps(now).encode() == raw:
+            return []
+        return [[number, encoder.content(value)] for number, value in enumerate(containers)]
+
+    def _exception(self, error: BaseException) -> list[Any]:
+        """Name, builtin ancestry, text and plain arguments of an exception."""
+        kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+        try:
+            args = Encoder(self).encode_all(error.args)
+            json.dumps(args)
+        except Exception:
+            args = []
+        return [type(error).__name__, kinds, _describe(error), args]
+
+    def _send(self, message: Any) -> None:
+        send_frame(self._channel, json.dumps(message).encode())
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, type):
+        return "callable"
+    if inspect.isgenerator(value):
+        return "generator"
+    if inspect.isawaitable(value):
+        return "awaitable"
+    if hasattr(type(value), "__next__"):
+        return "iterator"
+    return "callable" if callable(value) else "object"
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except BaseException:
+        text = ""
+    name = type(error).__name__
+    return f"{name}: {text}"[:_TEXT_LIMIT] if text else name
+
+
+def _await(value: Any) -> Any:
+    async def wait() -> Any:
+        return await value
+
+    return asyncio.run(wait())
+
+
+#: what a driver may ask of an object of the program
+_VERBS: dict[str, Callable[..., Any]] = {
+    "call": lambda function, *args, **kwargs: function(*args, **kwargs),
+    "get": lambda value, name: getattr(value, name),
+    "set": lambda value, name, item: setattr(value, name, item),
+    "next": lambda iterator: next(iterator),
+    "iter": lambda value: iter(value),
+    "len": lambda value: len(value),
+    "item": lambda value, key: value[key],
+    "set_item": lambda value, key, item: value.__setitem__(key, item),
+    "text": lambda value: str(value),
+    "equal": lambda value, other: bool(value == other),
+    "await": _await,
+}

@@ -1,0 +1,226 @@
+"""The trusted side: load a challenge's tests once, then run them against one candidate after another.
+
+The tests' own namespace is filled with what the prompt defines (helpers, classes) and, for names
+that only the program can define, with stand-ins. The verdict is made here, at the end of the
+tests, and never from what a candidate says about itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+import reprlib
+import sys
+import traceback
+import types
+import unittest
+from collections.abc import Callable
+from typing import Any
+
+from .frames import ChannelClosed, FrameTooLarge
+from .oracles import OracleMismatch, check_oracle, expected_results
+from .remote import BadProtocol, CandidateGone, Channel, Remote, RemoteError
+
+_TESTS_FILE = "<tests>"
+_DETAIL_LIMIT = 300
+
+
+class UnusableTests(Exception):
+    """The challenge's own tests cannot be loaded: the dataset's fault."""
+
+
+class TestsFailed(Exception):
+    """A unittest suite did not succeed."""
+
+
+class Tests:
+    """One challenge's tests, compiled and loaded."""
+
+    def __init__(self, prompt: str, entry_point: str | None, body: dict[str, Any]) -> None:
+        self._entry_point = entry_point
+        self._module = types.ModuleType("solution")
+        sys.modules["solution"] = self._module
+        self._namespace = vars(self._module)
+        self._load_prompt(prompt)
+        self._run = self._load(body)
+        self.classes = {
+            name: value
+            for name, value in self._namespace.items()
+            if isinstance(value, type)
+            and value.__module__ == "solution"
+            and name != self._entry_point
+        }
+
+    def run(self, channel: int) -> list[Any]:
+        """Outcome, detail and whether the candidate ended itself, for one candidate."""
+        remote = Channel(channel, self.classes)
+        try:
+            known = remote.ready()
+            if not isinstance(known, dict):
+                return _load_failure(known)
+            self._namespace.update(known)
+            self._run(self._namespace)
+        except ChannelClosed:
+            return ["gone", ""]
+        except (CandidateGone, BadProtocol, FrameTooLarge) as error:
+            return _refusal(error)
+        except BaseException as error:
+            return _explain(error, remote)
+        # a test may swallow CandidateGone; a candidate that is gone passes nothing
+        return ["error", remote.end] if remote.end is not None else ["passed", ""]
+
+    def _load_prompt(self, prompt: str) -> None:
+        for source in (prompt, f"{prompt}\n    pass\n"):
+            try:
+                code = compile(source, "<prompt>", "exec", dont_inherit=True)
+            except (SyntaxError, ValueError):
+                continue
+            exec(code, self._namespace)
+            return
+
+    def _load(self, body: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+        #: whether the tests need the program's classes themselves, so cannot run outside
+        self.is_shared = False
+        if body["type"] == "oracle":
+            self.names = [self._entry_point]
+            return self._load_oracle(body)
+        source = body["source"]
+        code = compile(source, _TESTS_FILE, "exec", dont_inherit=True)
+        lines = source.splitlines(keepends=True)
+        linecache.cache[_TESTS_FILE] = (len(source), None, lines, _TESTS_FILE)
+        tree = ast.parse(source)
+        self.names = self._needed_names(tree)
+        self.is_shared = _needs_classes(tree, frozenset(self.names))
+
+        def run(namespace: dict[str, Any]) -> None:
+            exec(code, namespace)
+            _run_suites(namespace)
+
+        return run
+
+    def _load_oracle(self, body: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+        expected = expected_results(body, str(self._entry_point))
+
+        def run(namespace: dict[str, Any]) -> None:
+            check_oracle(namespace[str(self._entry_point)], expected, body)
+
+        return run
+
+    def _needed_names(self, tree: ast.Module) -> list[str]:
+        """Names that the tests use and only the program can define.
+
+        A standard module's name is never asked of the program: it could answer with an `isclose`
+        of its own. Neither is a builtin's, unless it is what the challenge asks for.
+        """
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        own = {
+            node.name
+            for node in tree.body
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        }
+        foreign = used - own - set(vars(builtins)) - set(self._namespace)
+        for name in sorted(foreign & sys.stdlib_module_names):
+            self._namespace[name] = __import__(name)
+        wanted = foreign - sys.stdlib_module_names
+        return sorted(wanted | {self._entry_point} if self._entry_point else wanted)
+
+
+def _needs_classes(tree: ast.Module, names: frozenset[str]) -> bool:
+    """Whether tests inherit from, catch or type-check what only the program defines, or patch it.
+
+    A stand-in is no class. This is a property of the tests alone: no program can choose the mode.
+    """
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(bases=needed) | ast.ExceptHandler(type=ast.Tuple(elts=needed)):
+                pass
+            case ast.ExceptHandler(type=ast.Name() as caught):
+                needed = [caught]
+            case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, kinds]):
+                needed = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+            case ast.Attribute(attr="patch" | "monkeypatch"):
+                return True
+            case _:
+                continue
+        if any(isinstance(item, ast.Name) and item.id in names for item in needed):
+            return True
+    return False
+
+
+def load(message: dict[str, Any]) -> Tests:
+    """Tests of a load message. Raises UnusableTests with what is wrong."""
+    try:
+        return Tests(message["prompt"], message["entry_point"], message["tests"])
+    except BaseException as error:
+        raise UnusableTests(f"{type(error).__name__}: {error}") from error
+
+
+def _load_failure(message: Any) -> list[Any]:
+    match message:
+        case ["syntax", str(text)]:
+            return ["syntax_error", text]
+        case ["exit", str(text)]:
+            return ["error", text]
+        case ["raise", [str(name), list(kinds), str(text), list()], list()]:
+            return ["out_of_memory" if "MemoryError" in kinds else "error", text or name]
+    return ["error", "wrote to its channel"]
+
+
+def _refusal(error: BaseException) -> list[Any]:
+    if isinstance(error, FrameTooLarge):
+        return ["output_limit", "returned a value of more than 64 MiB"]
+    return ["error", str(error)]
+
+
+def _explain(error: BaseException, remote: Channel) -> list[Any]:
+    if isinstance(error, RemoteError):
+        text = str(error.__dict__.get("text", error))
+        return ["out_of_memory" if isinstance(error, MemoryError) else "error", text]
+    if isinstance(error, MemoryError):
+        return ["out_of_memory", "the returned value does not fit in memory"]
+    if isinstance(error, OracleMismatch):
+        return ["failed", str(error)[:_DETAIL_LIMIT]]
+    line = _failing_line(error)
+    message = str(error).strip()
+    if isinstance(error, (AssertionError, TestsFailed)):
+        return ["failed", _failure_detail(line, message, remote)]
+    return ["error", f"{type(error).__name__}: {message} in the test: {line}"[:_DETAIL_LIMIT]]
+
+
+def _failure_detail(line: str, message: str, remote: Channel) -> str:
+    parts = [line or message]
+    if message and line and message not in line:
+        parts.append(message)
+    if remote.call_count:
+        parts.append(f"the last call returned {_short(remote.last_value)}")
+    return "; ".join(parts)[:_DETAIL_LIMIT]
+
+
+def _failing_line(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line or "" for frame in frames if frame.filename == _TESTS_FILE]
+    return lines[-1].strip() if lines else ""
+
+
+def _short(value: Any) -> str:
+    return repr(value) if isinstance(value, Remote) else reprlib.repr(value)
+
+
+def _run_suites(namespace: dict[str, Any]) -> None:
+    """Run the unittest classes of a test script; a suite that skips or runs nothing fails."""
+    suites = [
+        unittest.defaultTestLoader.loadTestsFromTestCase(kind)
+        for kind in namespace.values()
+        if isinstance(kind, type)
+        and issubclass(kind, unittest.TestCase)
+        and kind.__module__ == "solution"
+    ]
+    if not suites:
+        return
+    result = unittest.TestResult()
+    unittest.TestSuite(suites).run(result)
+    problems = [text for _, text in (*result.failures, *result.errors, *result.skipped)]
+    if problems or not result.testsRun:
+        last = problems[0].strip().splitlines()[-1] if problems else "no test ran"
+        raise TestsFailed(last)

@@ -1,0 +1,339 @@
+"""The warm parent in a prison: forks one child per program and reports how it ended.
+
+Started as `python -c 'from prison.zygote import main; main(...)'` with one inherited socket, the
+control channel to the host. The first message configures the prison; after `{"open": true}` each
+message asks for one child.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from . import candidate, driver, isolation
+from .frames import ChannelClosed, receive_message, send_message
+
+#: imported before the fork, so that no program pays for them
+_PRELOADED = (
+    "abc array bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions "
+    "functools hashlib heapq io itertools json math operator queue random re statistics string "
+    "textwrap threading time types typing"
+).split()
+_DRIVER_BOX_MIB = 64
+_CHANNEL = 3
+#: closed before the program runs
+_COMPLAIN = 4
+#: how long a program that used little CPU may go unwatched
+_LONGEST_NAP_SECONDS = 0.25
+_SHORTEST_NAP_SECONDS = 0.002
+
+
+def main(descriptor: int) -> None:
+    """Enter the prison and serve the host until it hangs up."""
+    control = socket.socket(fileno=descriptor)
+    try:
+        config, _ = receive_message(control)
+        _serve(control, config)
+    except ChannelClosed:
+        os._exit(0)
+
+
+def _serve(control: socket.socket, config: dict[str, Any]) -> None:
+    try:
+        _enter(control, config)
+    except (isolation.StepFailed, OSError) as error:
+        send_message(control, {"open": False, "reason": str(error)})
+        os._exit(1)
+    for name in _PRELOADED:
+        __import__(name)
+    gc.collect()
+    # frozen objects are not touched by the collector, so their pages stay shared after a fork
+    gc.freeze()
+    send_message(control, {"open": True})
+    if config["role"] == "driver":
+        _serve_challenges(control, config)
+    else:
+        _serve_programs(control, config)
+
+
+def _enter(control: socket.socket, config: dict[str, Any]) -> None:
+    os.umask(0)
+    sys.path[:] = [*config["path"]]
+    if config["backend"] == "process":
+        return
+    flags = (
+        isolation.CLONE_NEWNS
+        | isolation.CLONE_NEWNET
+        | isolation.CLONE_NEWIPC
+        | isolation.CLONE_NEWUTS
+    )
+    is_root = config["outside"] is not None
+    if not is_root:
+        isolation.unshare(flags | isolation.CLONE_NEWUSER, "unprivileged user namespaces")
+        isolation.map_identity(config["inside"], config["user"])
+    else:
+        isolation.unshare(flags, "namespaces")
+    isolation.build_root(config["binds"], config["masks"])
+    if is_root:
+        # the bound runtime may lie below a directory that only root can enter, so the mounts come
+        # first and the root user is left behind after them
+        isolation.unshare(isolation.CLONE_NEWUSER, "user namespaces")
+        send_message(control, {"map": os.getpid()})
+        receive_message(control)
+        os.setgroups([])
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+    isolation.unshare(isolation.CLONE_NEWPID, "process namespaces")
+    _become_first_process(control)
+
+
+def _become_first_process(control: socket.socket) -> None:
+    """Fork into the new process namespace; the outer process only waits for the inner one."""
+    child = os.fork()
+    if child == 0:
+        return
+    control.close()
+    os.waitpid(child, 0)
+    os._exit(0)
+
+
+def _serve_programs(control: socket.socket, config: dict[str, Any]) -> None:
+    own_namespace = os.pidfd_open(os.getpid()) if config["backend"] != "process" else None
+    while True:
+        message, descriptors = receive_message(control)
+        if "stop" in message:
+            # meant for a program that ended while this was on its way
+            continue
+        if own_namespace is not None:
+            isolation.join_pid_namespace(own_namespace)
+            isolation.unshare(isolation.CLONE_NEWPID, "a process namespace per program")
+        complaints, complain = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _become_candidate(message, [*descriptors, complain], config)
+        for descriptor in (*descriptors, complain):
+            os.close(descriptor)
+        report = _watch(control, child, message["limits"]["cpu_seconds"])
+        report["complaint"] = os.read(complaints, 1000).decode()
+        os.close(complaints)
+        send_message(control, report)
+
+
+def _watch(control: socket.socket, child: int, cpu_limit: float) -> dict[str, Any]:
+    """Wait until the program ends, used its CPU time, or the host has seen enough; then kill it."""
+    pidfd = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(pidfd, select.POLLIN)
+    # the kernel's clock id of another process' CPU time (MAKE_PROCESS_CPUCLOCK, CPUCLOCK_SCHED)
+    clock = ((~child) << 3) | 2
+    reason = "ended"
+    while True:
+        left = cpu_limit - _cpu_time(clock)
+        if left <= 0:
+            reason = "cpu"
+            break
+        nap = min(max(left / (os.cpu_count() or 1), _SHORTEST_NAP_SECONDS), _LONGEST_NAP_SECONDS)
+        ready = poll.poll(nap * 1000)
+        if ready:
+            reason = "ended" if ready[0][0] == pidfd else "stopped"
+            break
+    _kill(child)
+    os.close(pidfd)
+    _, status, usage = os.wait4(child, 0)
+    if reason == "stopped":
+        receive_message(control)
+    if reason == "stopped" and not (
+        os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    ):
+        reason = "ended"
+    return {
+        "reason": reason,
+        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+        "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+    }
+
+
+def _cpu_time(clock: int) -> float:
+    try:
+        return time.clock_gettime(clock)
+    except OSError:
+        # already a zombie that another wait will find
+        return 0.0
+
+
+def _kill(child: int) -> None:
+    """Kill the program and, without a process namespace of its own, its process group."""
+    for send in (os.kill, os.killpg):
+        try:
+            send(child, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _become_candidate(
+    message: dict[str, Any], descriptors: list[int], config: dict[str, Any]
+) -> None:
+    status = 1
+    try:
+        _arrange(descriptors)
+        if _confined(message["limits"], config):
+            status = _run_candidate(message)
+    except ChannelClosed:
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _arrange(descriptors: list[int]) -> None:
+    """Leave exactly stdin, stdout, stderr, the channel and the way to complain open."""
+    *given, complain = descriptors
+    channel, stdout, stderr, stdin = given if len(given) == 4 else (*given, given[1], -1)
+    if stdin < 0:
+        stdin = os.open("/dev/null", os.O_RDONLY)
+    wanted = [stdin, stdout, stderr, channel, complain]
+    # first away from the low numbers, or one dup2 would close what the next one needs
+    copies = [fcntl.fcntl(number, fcntl.F_DUPFD, _COMPLAIN + 1) for number in wanted]
+    for target, copy in enumerate(copies):
+        os.dup2(copy, target)
+    os.closerange(_COMPLAIN + 1, 65536)
+
+
+def _confined(limits: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Give up every privilege; complains to the zygote, out of the program's reach, if it cannot."""
+    try:
+        _confine(limits, config)
+    except (isolation.StepFailed, OSError, ValueError) as error:
+        os.write(_COMPLAIN, str(error).encode())
+        return False
+    os.close(_COMPLAIN)
+    return True
+
+
+def _confine(limits: dict[str, Any], config: dict[str, Any]) -> None:
+    # a session of its own, or `kill(0, …)` would reach the zygote
+    os.setsid()
+    if config["backend"] != "process":
+        isolation.open_box(limits["file_mib"])
+        isolation.set_limits(
+            limits["cpu_seconds"], limits["memory_mib"], limits["processes"], limits["file_mib"]
+        )
+        isolation.drop_privileges(config["program_user"])
+        return
+    os.chdir(config["directory"])
+    isolation.set_limits(limits["cpu_seconds"], limits["memory_mib"], 100_000, limits["file_mib"])
+
+
+def _run_candidate(message: dict[str, Any]) -> int:
+    _forget_ourselves()
+    if message["style"] == "script":
+        return _run_script(message["source"], message["arguments"])
+    program = candidate.Candidate(_CHANNEL, frozenset(message["classes"]))
+    if not program.load(message["source"]):
+        return 0
+    if message["style"] == "shared":
+        program.run_beside(message["tests"], message["nonce"])
+    else:
+        program.announce(message["names"])
+        program.serve()
+    return 0
+
+
+def _forget_ourselves() -> None:
+    """A program that imports `prison` shall not find it; this hides nothing it could not guess."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "prison"]:
+        del sys.modules[name]
+    sys.argv[:] = ["solution.py"]
+
+
+def _run_script(source: str, arguments: list[str]) -> int:
+    """Run a whole program as `python solution.py` would, to its exit status."""
+    import atexit
+    import threading
+    import traceback
+    import types
+
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    sys.argv[:] = ["solution.py", *arguments]
+    status = 0
+    try:
+        exec(compile(source, "solution.py", "exec", dont_inherit=True), vars(module))
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    # what the interpreter does at its end, which os._exit leaves out
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    return status & 0xFF
+
+
+def _serve_challenges(control: socket.socket, config: dict[str, Any]) -> None:
+    """Fork one process per challenge; each serves its programs over a socket of its own."""
+    if config["backend"] != "process":
+        isolation.open_box(_DRIVER_BOX_MIB)
+        isolation.drop_privileges(config["program_user"])
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, descriptors = receive_message(control)
+        if os.fork() == 0:
+            control.close()
+            try:
+                _serve_one_challenge(socket.socket(fileno=descriptors[0]), message)
+            finally:
+                os._exit(0)
+        os.close(descriptors[0])
+
+
+def _serve_one_challenge(control: socket.socket, message: dict[str, Any]) -> None:
+    os.setsid()
+    quiet = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(quiet, number)
+    try:
+        tests = driver.load(message)
+    except driver.UnusableTests as error:
+        send_message(control, {"loaded": False, "reason": str(error)})
+        return
+    send_message(
+        control,
+        {
+            "loaded": True,
+            "names": tests.names,
+            "classes": sorted(tests.classes),
+            "is_shared": tests.is_shared,
+        },
+    )
+    gc.freeze()
+    while True:
+        try:
+            _, descriptors = receive_message(control)
+        except ChannelClosed:
+            os.kill(0, signal.SIGKILL)
+        if os.fork() == 0:
+            control.close()
+            channel, verdict = descriptors
+            _report(verdict, tests.run(channel))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _report(descriptor: int, verdict: list[Any]) -> None:
+    """Write the verdict and end; the write end of this pipe exists only in this process."""
+    try:
+        os.write(descriptor, json.dumps(verdict).encode())
+    finally:
+        os._exit(0)
