@@ -57,6 +57,10 @@ class Generation:
     failure: str | None = None
     #: False when asking again cannot help (unknown model, context overflow)
     is_transient: bool = True
+    #: of the request, so that only those are asked for again; empty means any of the challenge
+    indices: tuple[int, ...] = ()
+    #: of the request, so that a failure told twice counts once
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

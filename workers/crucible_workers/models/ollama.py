@@ -1,0 +1,151 @@
+"""Ollama by its own API: raw prompts, pinned context, every option sent, weights by digest.
+
+Its OpenAI-compatible routes are not used: they apply the chat template to raw prompts, drop `n`
+silently and cannot set the context, so that long prompts lose their middle without a word.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from difflib import get_close_matches
+
+from crucible_infra.errors import BrokenStream, ModelNotFound, RequestRefused
+from crucible_tasks.completion import Completion, Finish
+from crucible_tasks.generation import ModelIdentity
+from crucible_tasks.model_spec import ModelSpec
+from crucible_workers.models import style
+from crucible_workers.models.fingerprint import digest_of, sha256
+from crucible_workers.models.http import HttpClient
+from crucible_workers.models.interface import Model, SampleRequest
+from crucible_workers.models.ollama_wire import Description, Line, Tag, Tags, Version, body_of
+from crucible_workers.models.patience import Patience, persist
+from crucible_workers.models.sampled import Sampled, completion_of, finish_of
+
+
+class OllamaModel(Model):
+    """One model of an Ollama server. Its samples are drawn one by one: `n` does not exist."""
+
+    def __init__(
+        self, http: HttpClient, tag: Tag, described: Description, identity: ModelIdentity
+    ) -> None:
+        self._http = http
+        self._tag = tag
+        self._described = described
+        self._identity = identity
+
+    def identity(self) -> ModelIdentity:
+        """Which weights answer."""
+        return self._identity
+
+    def sample(self, request: SampleRequest) -> tuple[Completion, ...]:
+        """One exchange per index, with the index' own seed."""
+        return tuple(self._sample_one(request, index) for index in request.indices)
+
+    def close(self) -> None:
+        """Close the connections; the server keeps the model loaded for a while."""
+        self._http.close()
+
+    def _sample_one(self, request: SampleRequest, index: int) -> Completion:
+        patience = self._http.patience
+        deadline = patience.deadline(request.sampling.max_tokens)
+        return persist(lambda: self._ask(request, index, deadline), patience, deadline)
+
+    def _ask(self, request: SampleRequest, index: int, deadline: float) -> Completion:
+        prompt, sampling = request.prompt, request.sampling
+        seed = request.seed(index)
+        body = body_of(self._tag.name, prompt, sampling, seed, self._described)
+        path = "/api/generate" if prompt.text is not None else "/api/chat"
+        started = time.monotonic()
+        sampled = self._read(path, body, index, deadline)
+        seconds = time.monotonic() - started
+        trained = self._identity.context_tokens or sampling.context_tokens
+        return completion_of(sampled, request, seconds, min(trained, sampling.context_tokens))
+
+    def _read(self, path: str, body: object, index: int, deadline: float) -> Sampled:
+        pieces: list[str] = []
+        has_reasoning = False
+        last: Line | None = None
+        with closing(self._http.lines(path, body, deadline)) as lines:
+            for data in lines:
+                line = self._http.decode(data, Line)
+                if line.error is not None:
+                    raise self._http.faults.of_payload(line.error)
+                pieces.append(line.text)
+                has_reasoning = has_reasoning or line.has_reasoning
+                last = line if line.done else last
+        if last is None:
+            raise BrokenStream(f"{self._http.url} stopped answering before it was done")
+        return Sampled(
+            index=index,
+            text="".join(pieces),
+            # servers before 0.1.40 give no reason
+            finish=Finish.STOP if last.done_reason is None else finish_of(last.done_reason),
+            prompt_tokens=last.prompt_eval_count,
+            completion_tokens=last.eval_count,
+            has_reasoning=has_reasoning,
+        )
+
+
+def open_ollama(spec: ModelSpec, url: str, patience: Patience) -> OllamaModel:
+    """Find the model on the server at this URL and describe it; see `Model` for what it raises."""
+    http = HttpClient(url, patience)
+    try:
+        tag = _find(http, spec.name)
+        described = _describe(http, tag)
+        version = http.get("/api/version", Version).version
+        return OllamaModel(http, tag, described, _identity(spec, tag, described, version))
+    except BaseException:
+        http.close()
+        raise
+
+
+def _find(http: HttpClient, name: str) -> Tag:
+    tags = http.get("/api/tags", Tags).models or ()
+    tag = next((tag for tag in tags if tag.is_called(name)), None)
+    if tag is None:
+        names = sorted(tag.name for tag in tags)
+        close = get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
+        has = f"it has {', '.join(close)}" if close else "it has none yet"
+        hint = f"`ollama pull {name}`; {has}"
+        raise ModelNotFound(f"the Ollama at {http.url} has no model {name!r}", hint=hint)
+    if tag.is_remote:
+        hint = "choose a model whose weights are on this host; nothing is known about a remote one"
+        host = tag.remote_host or "the cloud"
+        raise RequestRefused(f"{tag.name} is not local: it runs on {host}", hint=hint)
+    return tag
+
+
+def _describe(http: HttpClient, tag: Tag) -> Description:
+    described = http.describe("/api/show", {"model": tag.name}, Description)
+    if described.capabilities is not None and "completion" not in described.capabilities:
+        raise RequestRefused(f"{tag.name} cannot complete text", hint="choose a language model")
+    return described
+
+
+def _identity(spec: ModelSpec, tag: Tag, described: Description, version: str) -> ModelIdentity:
+    details = described.details or tag.details
+    server = f"ollama {version}"
+    facts = {
+        "server": server,
+        "weights": tag.digest,
+        "template": sha256(described.template),
+        "parameters": sha256(described.parameters),
+        "system": sha256(described.system),
+    }
+    shown = {
+        "family": details.family if details else None,
+        "parameters": details.parameter_size if details else None,
+        "format": details.format if details else None,
+    }
+    by_server = style.of_ollama(described.template, described.modelfile)
+    return ModelIdentity(
+        spec=str(spec),
+        name=tag.name,
+        server=server,
+        digest=digest_of(facts),
+        style=style.of_spec_or_name(spec.style, tag.name) or by_server,
+        context_tokens=described.context_tokens,
+        quantization=details.quantization_level if details else None,
+        details=facts | {name: value for name, value in shown.items() if value},
+    )
