@@ -22,7 +22,8 @@ CrucibleError                      exit code 1
 │   └── EmptyCompletion
 ├── SandboxError                   1
 │   ├── SandboxUnavailable            this host lacks a building block
-│   └── SandboxBroken                 a prison died or spoke nonsense
+│   ├── SandboxBroken                 a prison died or spoke nonsense
+│   └── UnusableTests                 the dataset's own tests cannot be loaded
 ├── StorageError                   1
 │   ├── DatabaseUnavailable
 │   ├── SchemaOutdated
@@ -170,6 +171,10 @@ class SandboxUnavailable(SandboxError):
 
 class SandboxBroken(SandboxError):
     """A prison died or spoke nonsense."""
+
+
+class UnusableTests(SandboxError):
+    """The challenge's own tests cannot be loaded."""
 
 
 class StorageError(CrucibleError):

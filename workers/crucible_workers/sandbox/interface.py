@@ -73,7 +73,8 @@ class Sandbox(Protocol):
         Raises:
             UnsupportedLanguage: the challenge is in a language without a sandbox.
             SandboxUnavailable: this host lacks a building block.
-            SandboxBroken: the tests cannot be loaded, or prisons die without a program's doing.
+            UnusableTests: the challenge's own tests cannot be loaded.
+            SandboxBroken: prisons die without a program's doing.
         """
         ...
 

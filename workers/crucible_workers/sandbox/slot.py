@@ -10,10 +10,11 @@ import signal
 import socket
 import time
 from dataclasses import dataclass, replace
+from typing import Self
 
 import msgspec
 
-from crucible_infra.errors import SandboxBroken
+from crucible_infra.errors import SandboxBroken, UnusableTests
 from crucible_tasks.challenge import Challenge, Limits, StdioTests
 from crucible_tasks.verdict import Mode, Outcome, Verdict
 from crucible_workers.sandbox.prison.frames import (
@@ -45,10 +46,6 @@ class Finding:
     is_wall_guard: bool = False
 
 
-class TestsUnusable(Exception):
-    """The challenge's own tests cannot be loaded."""
-
-
 class Slot:
     """Two prisons and the challenge loaded in them."""
 
@@ -74,7 +71,7 @@ class Slot:
         self._candidates = self._drivers = None
 
     def judge(self, challenge: Challenge, source: str, limits: Limits) -> Finding:
-        """Judge one program. Raises TestsUnusable, SandboxBroken or SandboxUnavailable."""
+        """Judge one program. Raises UnusableTests, SandboxBroken or SandboxUnavailable."""
         if self._candidates is None or self._drivers is None:
             self.open()
         try:
@@ -100,7 +97,7 @@ class Slot:
             self._driver = ChallengeDriver(self._drivers, message)
             self._challenge = challenge
         if self._driver.problem is not None:
-            raise TestsUnusable(f"the tests of {challenge.task_id}: {self._driver.problem}")
+            raise UnusableTests(f"the tests of {challenge.task_id}: {self._driver.problem}")
         return self._driver
 
     def _forget_challenge(self) -> None:
@@ -284,17 +281,19 @@ def _shared_verdict(channel: int, nonce: str) -> list[str]:
     except ValueError:
         message = None
     match message:
-        case ["finished", str(said)] if secrets.compare_digest(said, nonce):
-            return ["passed", ""]
+        case ["finished", str(said)] if secrets.compare_digest(said.encode(), nonce.encode()):
+            verdict = ["passed", ""]
         case ["failed", str(text)]:
-            return ["failed", text]
+            verdict = ["failed", text]
         case ["syntax", str(text)]:
-            return ["syntax_error", text]
+            verdict = ["syntax_error", text]
         case ["raise", [_, list(kinds), str(text), *_], *_]:
-            return ["out_of_memory" if "MemoryError" in kinds else "error", text]
+            verdict = ["out_of_memory" if "MemoryError" in kinds else "error", text]
         case ["exit", str(text)]:
-            return ["error", text]
-    return ["error", "wrote to its channel"]
+            verdict = ["error", text]
+        case _:
+            verdict = ["error", "wrote to its channel"]
+    return verdict
 
 
 def _read_verdict(reading: int, deadline: float) -> list[str] | None:
@@ -348,7 +347,7 @@ class Descriptors:
             self._open.remove(number)
             os.close(number)
 
-    def __enter__(self) -> Descriptors:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,7 +12,7 @@ from crucible_infra.errors import SandboxBroken, UnsupportedLanguage
 from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.sandbox.runtime import find_runtime
-from crucible_workers.sandbox.slot import Slot, TestsUnusable
+from crucible_workers.sandbox.slot import Slot
 
 _CANARY = Challenge(
     task_id="canary",
@@ -101,8 +101,6 @@ class SlotSandbox:
             if finding.is_wall_guard:
                 with self._quiet.alone():
                     finding = slot.judge(challenge, program, limits)
-        except TestsUnusable as error:
-            raise SandboxBroken(str(error)) from error
         except SandboxBroken:
             return self._judge_again(slot, challenge, program, limits)
         return finding.verdict

@@ -28,16 +28,17 @@ class DriverHandle:
 
     def __init__(self, candidate: Candidate, handle: list[Any]) -> None:
         self._candidate = candidate
-        self._handle = handle
+        self.handle = handle
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._candidate.ask_driver("call", self._handle[0], args, kwargs)
+        """Call it in the driver."""
+        return self._candidate.ask_driver("call", self.handle[0], args, kwargs)
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        return self._candidate.ask_driver("next", self._handle[0], (), {})
+        return self._candidate.ask_driver("next", self.handle[0], (), {})
 
 
 class Candidate:
@@ -54,7 +55,7 @@ class Candidate:
     def export(self, value: object) -> dict[str, Any]:
         """Number an object so that the driver can name it; implements Peer."""
         if isinstance(value, DriverHandle):
-            return {"driver": value._handle}
+            return {"driver": value.handle}
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = len(self._exported)
@@ -229,14 +230,14 @@ def _await(value: Any) -> Any:
 #: what a driver may ask of an object of the program
 _VERBS: dict[str, Callable[..., Any]] = {
     "call": lambda function, *args, **kwargs: function(*args, **kwargs),
-    "get": lambda value, name: getattr(value, name),
-    "set": lambda value, name, item: setattr(value, name, item),
-    "next": lambda iterator: next(iterator),
-    "iter": lambda value: iter(value),
-    "len": lambda value: len(value),
+    "get": getattr,
+    "set": setattr,
+    "next": next,
+    "iter": iter,
+    "len": len,
     "item": lambda value, key: value[key],
     "set_item": lambda value, key, item: value.__setitem__(key, item),
-    "text": lambda value: str(value),
+    "text": str,
     "equal": lambda value, other: bool(value == other),
     "await": _await,
 }

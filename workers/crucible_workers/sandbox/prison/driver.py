@@ -1,4 +1,4 @@
-"""The trusted side: load a challenge's tests once, then run them against one candidate after another.
+"""The trusted side: load a challenge's tests once, then run them against each candidate.
 
 The tests' own namespace is filled with what the prompt defines (helpers, classes) and, for names
 that only the program can define, with stand-ins. The verdict is made here, at the end of the
@@ -86,7 +86,7 @@ class Tests:
         #: whether the tests need the program's classes themselves, so cannot run outside
         self.is_shared = False
         if body["type"] == "oracle":
-            self.names = [self._entry_point]
+            self.names = [str(self._entry_point)]
             return self._load_oracle(body)
         source = body["source"]
         code = compile(source, _TESTS_FILE, "exec", dont_inherit=True)

@@ -11,7 +11,6 @@ import reprlib
 from collections.abc import Callable
 from typing import Any
 
-
 _FLOAT_TOLERANCE = 1e-6
 _RELATIVE_TOLERANCE = 1e-7
 

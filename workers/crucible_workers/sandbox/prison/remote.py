@@ -87,6 +87,7 @@ class RemoteCallable(Remote):
     """A function, class or callable object of the program."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it in the candidate."""
         return self._channel.ask("call", self._number, args=args, kwargs=kwargs)
 
 
@@ -117,7 +118,7 @@ class Channel:
 
     def ready(self) -> dict[str, Any] | list[Any]:
         """Wait for the program's top level: the values of the needed names, or how it failed."""
-        message = self._receive()
+        message: list[Any] = self._receive()
         if message[0] != "ready":
             return message
         decoder = Decoder(self)
@@ -167,10 +168,9 @@ class Channel:
         try:
             result = decoder.decode(value)
             for number, content in updates:
-                if not 0 <= number < containers:
-                    raise ValueRefused("no such argument")
-                decoder.update(table[number], content)
-        except (ValueRefused, TypeError, ValueError, RecursionError) as error:
+                # only what went out may be changed, not what has just come in
+                decoder.update(table[:containers][number], content)
+        except (ValueRefused, TypeError, ValueError, LookupError, RecursionError) as error:
             self._refuse(str(error))
         return result
 
@@ -203,7 +203,7 @@ class Channel:
     def export(self, value: object) -> dict[str, Any]:
         """A handle for one of the test's own objects, or the candidate's own; implements Peer."""
         if isinstance(value, Remote):
-            return {"yours": value._number}
+            return {"yours": vars(value)["_number"]}
         self._exported.append(value)
         return {"driver": [len(self._exported) - 1, "callable" if callable(value) else "iterator"]}
 

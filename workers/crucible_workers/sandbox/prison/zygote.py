@@ -18,14 +18,15 @@ import sys
 import time
 from typing import Any
 
-from . import candidate, driver, isolation
+from . import candidate, driver, isolation, system_calls
 from .frames import ChannelClosed, receive_message, send_message
+from .script import run_script
 
 #: imported before the fork, so that no program pays for them
 _PRELOADED = (
-    "abc array bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions "
-    "functools hashlib heapq io itertools json math operator queue random re statistics string "
-    "textwrap threading time types typing"
+    "abc array bisect cmath collections contextlib copy dataclasses datetime decimal enum "
+    "fractions functools hashlib heapq io itertools json math operator queue random re "
+    "statistics string textwrap threading time types typing"
 ).split()
 _DRIVER_BOX_MIB = 64
 _CHANNEL = 3
@@ -49,11 +50,12 @@ def main(descriptor: int) -> None:
 def _serve(control: socket.socket, config: dict[str, Any]) -> None:
     try:
         _enter(control, config)
-    except (isolation.StepFailed, OSError) as error:
+    except (system_calls.StepFailed, OSError) as error:
         send_message(control, {"open": False, "reason": str(error)})
         os._exit(1)
     for name in _PRELOADED:
         __import__(name)
+    system_calls.seccomp_filter()
     gc.collect()
     # frozen objects are not touched by the collector, so their pages stay shared after a fork
     gc.freeze()
@@ -70,14 +72,14 @@ def _enter(control: socket.socket, config: dict[str, Any]) -> None:
     if config["backend"] == "process":
         return
     flags = (
-        isolation.CLONE_NEWNS
-        | isolation.CLONE_NEWNET
-        | isolation.CLONE_NEWIPC
-        | isolation.CLONE_NEWUTS
+        system_calls.CLONE_NEWNS
+        | system_calls.CLONE_NEWNET
+        | system_calls.CLONE_NEWIPC
+        | system_calls.CLONE_NEWUTS
     )
     is_root = config["outside"] is not None
     if not is_root:
-        isolation.unshare(flags | isolation.CLONE_NEWUSER, "unprivileged user namespaces")
+        isolation.unshare(flags | system_calls.CLONE_NEWUSER, "unprivileged user namespaces")
         isolation.map_identity(config["inside"], config["user"])
     else:
         isolation.unshare(flags, "namespaces")
@@ -85,13 +87,13 @@ def _enter(control: socket.socket, config: dict[str, Any]) -> None:
     if is_root:
         # the bound runtime may lie below a directory that only root can enter, so the mounts come
         # first and the root user is left behind after them
-        isolation.unshare(isolation.CLONE_NEWUSER, "user namespaces")
+        isolation.unshare(system_calls.CLONE_NEWUSER, "user namespaces")
         send_message(control, {"map": os.getpid()})
         receive_message(control)
         os.setgroups([])
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
-    isolation.unshare(isolation.CLONE_NEWPID, "process namespaces")
+    isolation.unshare(system_calls.CLONE_NEWPID, "process namespaces")
     _become_first_process(control)
 
 
@@ -114,7 +116,7 @@ def _serve_programs(control: socket.socket, config: dict[str, Any]) -> None:
             continue
         if own_namespace is not None:
             isolation.join_pid_namespace(own_namespace)
-            isolation.unshare(isolation.CLONE_NEWPID, "a process namespace per program")
+            isolation.unshare(system_calls.CLONE_NEWPID, "a process namespace per program")
         complaints, complain = os.pipe()
         child = os.fork()
         if child == 0:
@@ -209,10 +211,10 @@ def _arrange(descriptors: list[int]) -> None:
 
 
 def _confined(limits: dict[str, Any], config: dict[str, Any]) -> bool:
-    """Give up every privilege; complains to the zygote, out of the program's reach, if it cannot."""
+    """Give up every privilege, or complain to the zygote, out of the program's reach."""
     try:
         _confine(limits, config)
-    except (isolation.StepFailed, OSError, ValueError) as error:
+    except (system_calls.StepFailed, OSError, ValueError) as error:
         os.write(_COMPLAIN, str(error).encode())
         return False
     os.close(_COMPLAIN)
@@ -236,7 +238,7 @@ def _confine(limits: dict[str, Any], config: dict[str, Any]) -> None:
 def _run_candidate(message: dict[str, Any]) -> int:
     _forget_ourselves()
     if message["style"] == "script":
-        return _run_script(message["source"], message["arguments"])
+        return run_script(message["source"], message["arguments"])
     program = candidate.Candidate(_CHANNEL, frozenset(message["classes"]))
     if not program.load(message["source"]):
         return 0
@@ -253,32 +255,6 @@ def _forget_ourselves() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "prison"]:
         del sys.modules[name]
     sys.argv[:] = ["solution.py"]
-
-
-def _run_script(source: str, arguments: list[str]) -> int:
-    """Run a whole program as `python solution.py` would, to its exit status."""
-    import atexit
-    import threading
-    import traceback
-    import types
-
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    sys.argv[:] = ["solution.py", *arguments]
-    status = 0
-    try:
-        exec(compile(source, "solution.py", "exec", dont_inherit=True), vars(module))
-    except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    # what the interpreter does at its end, which os._exit leaves out
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    return status & 0xFF
 
 
 def _serve_challenges(control: socket.socket, config: dict[str, Any]) -> None:
