@@ -31,12 +31,20 @@ class Settings:
     ollama_host: str | None
     openai_base_url: str | None
     openai_api_key: str | None
+    #: "namespaces", or "process" for no isolation at all, which is never chosen by itself
+    sandbox_backend: str
     is_debugging: bool
+    #: a level's name in capitals; None leaves it to the command (workers talk more than doors)
+    log_level: str | None
+    #: one JSON object per line, for log collectors; else `key=value`
+    log_is_json: bool
     #: continuous integration: a missing service is a failure, progress is plain lines
     is_ci: bool
     no_color: bool
     force_color: bool
     terminal: str
+    #: set by a shell that asks for TAB completion; None otherwise
+    completion: str | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -60,13 +68,17 @@ def read(environment: Mapping[str, str]) -> Settings:
         ollama_host=environment.get("OLLAMA_HOST") or None,
         openai_base_url=environment.get("OPENAI_BASE_URL") or None,
         openai_api_key=environment.get("OPENAI_API_KEY") or None,
+        sandbox_backend=environment.get("CRUCIBLE_SANDBOX") or "namespaces",
         is_debugging=environment.get("CRUCIBLE_DEBUG", "") not in ("", "0"),
+        log_level=(environment.get("CRUCIBLE_LOG_LEVEL") or "").upper() or None,
+        log_is_json=environment.get("CRUCIBLE_LOG_FORMAT", "") == "json",
         is_ci=environment.get("CI", "") not in ("", "0", "false"),
         no_color=bool(environment.get("NO_COLOR")),
         force_color=any(
             environment.get(name, "") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")
         ),
         terminal=environment.get("TERM", ""),
+        completion=environment.get("_CRUCIBLE_COMPLETE") or None,
     )
 
 

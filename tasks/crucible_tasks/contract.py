@@ -34,7 +34,13 @@ class Contract(Generic[Request, Result]):
         """Ask for this work; the caller decides when to send it."""
         from crucible_tasks.celery_app import app  # noqa: PLC0415 -- Celery costs 0.2 s to import
 
-        return app.signature(self.name, args=(msgspec.to_builtins(request),), queue=self.queue)
+        return app.signature(
+            self.name,
+            args=(msgspec.to_builtins(request),),
+            queue=self.queue,
+            # else the sender subscribes to a result that never comes
+            ignore_result=not self.keeps_result,
+        )
 
     def implement(self, function: Callable[[Request], Result]) -> Callable[[Request], Result]:
         """Let a worker do this work with a plain function, which stays plain.

@@ -1,0 +1,107 @@
+"""Sends tasks and asks direct questions; a dead broker or a missing worker is one clear line."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+from celery.exceptions import TimeoutError as NoAnswer
+from kombu.exceptions import OperationalError
+
+from crucible_infra import log, settings
+from crucible_infra.errors import BrokerUnavailable, CrucibleError
+from crucible_tasks.celery_app import app
+from crucible_tasks.contract import Contract
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature
+    from celery.result import AsyncResult
+
+#: seconds between looks at an in-process result; Redis tells by itself
+_LOOK_SECONDS = 0.002
+
+#: seconds the first connection of a process may take, and each answer on it: a person waits
+_REACH_SECONDS = 1.2
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+
+def send(signature: Signature) -> AsyncResult:
+    """Send one task.
+
+    Raises BrokerUnavailable, within 5 s on a process' first send, when the broker does not answer.
+    """
+    try:
+        _reach_broker()
+        return signature.apply_async()
+    except Exception as error:
+        if _is_lost_broker(error):
+            raise _broker_unavailable(error) from error
+        raise
+
+
+def send_and_wait(
+    contract: Contract[Request, Result], request: Request, timeout_seconds: float
+) -> Result:
+    """Ask a worker and wait for its answer; for contracts that keep their result.
+
+    Raises BrokerUnavailable, or CrucibleError when nobody answers in time or the work fails.
+    """
+    # an answer after the time-out would be work for nobody
+    answer = send(contract.signature(request).set(expires=timeout_seconds))
+    try:
+        message = answer.get(timeout=timeout_seconds, interval=_LOOK_SECONDS)
+    except NoAnswer as error:
+        # else its destructor meets a finished interpreter
+        app.backend.remove_pending_result(answer)
+        raise _nobody_answered(contract.queue, timeout_seconds) from error
+    except CrucibleError:
+        raise
+    except Exception as error:
+        if _is_lost_broker(error):
+            raise _broker_unavailable(error) from error
+        # whatever the worker raised; Celery rebuilt it from its name and text
+        problem = f"{contract.name} failed: {type(error).__name__}: {error}"
+        raise CrucibleError(problem) from error
+    answer.forget()
+    return contract.result_of(message)
+
+
+@cache
+def _reach_broker() -> None:
+    """Connect once, impatiently: Celery's own sending waits and repeats as a worker should."""
+    if settings.current().is_embedded:
+        return
+    patience = {
+        **app.conf.broker_transport_options,
+        "socket_timeout": _REACH_SECONDS,
+        "socket_connect_timeout": _REACH_SECONDS,
+    }
+    with app.connection_for_write(transport_options=patience) as connection:
+        connection.connect()
+
+
+def _is_lost_broker(error: BaseException | None) -> bool:
+    kinds = (OperationalError, *getattr(app.backend, "connection_errors", ()))
+    # Celery's result store raises a RuntimeError because of the lost connection
+    return isinstance(error, kinds) or (
+        isinstance(error, RuntimeError) and isinstance(error.__cause__, kinds)
+    )
+
+
+def _broker_unavailable(error: Exception) -> BrokerUnavailable:
+    place = log.redact(settings.current().broker_url)
+    return BrokerUnavailable(
+        f"the broker {place} cannot be reached: {error}",
+        hint="start Redis there, or unset CRUCIBLE_BROKER_URL to do everything in this process",
+    )
+
+
+def _nobody_answered(queue: str, timeout_seconds: float) -> CrucibleError:
+    if settings.current().is_embedded:
+        return CrucibleError(f"the {queue} worker did not answer within {timeout_seconds:g} s")
+    return CrucibleError(
+        f"no worker serves the queue {queue}: no answer within {timeout_seconds:g} s",
+        hint="start one with `crucible worker`",
+    )

@@ -1,0 +1,58 @@
+"""What a user types often starts quickly: nothing heavy is imported for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: what costs more to import than the whole answer takes
+HEAVY = (
+    "alembic",
+    "celery",
+    "fsspec",
+    "httpx",
+    "kombu",
+    "numpy",
+    "psycopg",
+    "redis",
+    "rich",
+    "sqlalchemy",
+)
+
+SCRIPT = """
+import sys
+from crucible_api.entry import main
+sys.argv = ["crucible", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print("\\n".join(sys.modules), file=sys.stderr)
+"""
+
+
+def _loaded(*words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "words", [("--version",), ("--help",), ("benchmark", "--help"), ("runs", "--help")]
+)
+def test_nothing_heavy_is_imported(words: tuple[str, ...], crucible_home: Path) -> None:
+    del crucible_home
+    assert sorted(_loaded(*words).intersection(HEAVY)) == []
+
+
+def test_the_version_needs_no_command_line_library(crucible_home: Path) -> None:
+    del crucible_home
+    assert "click" not in _loaded("--version")

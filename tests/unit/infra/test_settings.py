@@ -1,0 +1,79 @@
+"""Settings: what the environment says, and what holds when it says nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crucible_infra import settings
+
+
+def test_nothing_configured_means_everything_in_this_process() -> None:
+    read = settings.read({"HOME": "/home/ada"})
+
+    assert read.is_embedded
+    assert read.data_directory == Path("/home/ada/.local/share/codecrucible")
+    assert read.cache_directory == Path("/home/ada/.cache/codecrucible")
+    assert read.database_url == "sqlite:////home/ada/.local/share/codecrucible/crucible.db"
+    assert read.artifacts_url == "/home/ada/.local/share/codecrucible/artifacts"
+
+
+def test_xdg_directories_are_followed() -> None:
+    read = settings.read({"HOME": "/h", "XDG_DATA_HOME": "/data", "XDG_CACHE_HOME": "/cache"})
+
+    assert read.data_directory == Path("/data/codecrucible")
+    assert read.cache_directory == Path("/cache/codecrucible")
+
+
+def test_one_home_holds_everything() -> None:
+    read = settings.read({"CRUCIBLE_HOME": "/x", "XDG_CACHE_HOME": "/cache"})
+
+    assert read.data_directory == Path("/x")
+    assert read.cache_directory == Path("/x/cache")
+
+
+def test_two_urls_make_a_cluster() -> None:
+    read = settings.read(
+        {
+            "CRUCIBLE_BROKER_URL": "redis://broker/0",
+            "CRUCIBLE_DATABASE_URL": "postgresql+psycopg://db/crucible",
+        }
+    )
+
+    assert not read.is_embedded
+    assert read.database_url == "postgresql+psycopg://db/crucible"
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", False), ("0", False), ("1", True)])
+def test_debugging_is_switched_on_by_anything_but_zero(value: str, *, expected: bool) -> None:
+    assert settings.read({"CRUCIBLE_DEBUG": value}).is_debugging is expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", False), ("false", False), ("true", True)])
+def test_continuous_integration_is_noticed(value: str, *, expected: bool) -> None:
+    assert settings.read({"CI": value}).is_ci is expected
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    read = settings.read({"CRUCIBLE_BROKER_URL": "", "OPENAI_API_KEY": "", "CRUCIBLE_MODEL": ""})
+
+    assert read.is_embedded
+    assert read.openai_api_key is None
+    assert read.default_model is None
+
+
+def test_the_log_is_text_unless_json_is_asked_for() -> None:
+    assert not settings.read({}).log_is_json
+    assert settings.read({"CRUCIBLE_LOG_FORMAT": "json"}).log_is_json
+    assert settings.read({"CRUCIBLE_LOG_LEVEL": "info"}).log_level == "INFO"
+
+
+def test_the_process_reads_its_environment_once(
+    crucible_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = settings.current()
+    monkeypatch.setenv("CRUCIBLE_HOME", "/elsewhere")
+
+    assert settings.current() is first
+    assert first.data_directory == crucible_home
