@@ -1,0 +1,1 @@
+"""The command line: `crucible` and its commands, one module each."""

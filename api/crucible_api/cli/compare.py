@@ -1,0 +1,134 @@
+"""`crucible compare`: is run B better than run A on the same challenges?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from crucible_api.cli import options
+from crucible_api.cli.output import Column, Voice, percent
+from crucible_infra.errors import GateNotMet
+from crucible_infra.settings import current
+
+if TYPE_CHECKING:
+    from crucible_api.cli.options import Gate
+    from crucible_api.reports import RunInfo
+    from crucible_tasks.comparison import Comparison
+    from crucible_tasks.scores import Score
+
+EPILOG = f"""\b
+Examples:
+  crucible compare 20260131-12 latest
+  crucible compare 20260131-12 latest -k 10
+  crucible compare BASE latest --fail-if-worse            a gate for continuous integration
+  crucible compare BASE latest --fail-under pass@1=35%    a gate on B alone
+  crucible compare A B --json | jq .losses
+
+A and B are runs. {options.RUN_HELP} --fail-if-worse fails only on evidence: "cannot tell" passes.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "-k",
+    "--k",
+    "k",
+    type=click.IntRange(min=1),
+    metavar="K",
+    default=1,
+    show_default=True,
+    help="Compare pass@K.",
+)
+@options.gate
+@click.option("--fail-if-worse", is_flag=True, help="Exit 3 when B is worse than A.")
+@options.speaking
+def command(
+    voice: Voice, *, a: str, b: str, k: int, gate: Gate | None, fail_if_worse: bool
+) -> None:
+    """Compare two runs challenge by challenge, and say so when nobody can tell yet."""
+    from crucible_api.runs import open_runs
+    from crucible_tasks.comparison import Finding, compare
+    from crucible_tasks.scores import score
+
+    runs = open_runs(current())
+    run_a, run_b = runs.find_run(a), runs.find_run(b)
+    _warn_of_differences(run_a, run_b, voice)
+    counts_a, counts_b = runs.counts(run_a.id), runs.counts(run_b.id)
+    found = compare(counts_a, counts_b, k)
+    scores = (score(counts_a, k), score(counts_b, k))
+    if voice.is_json:
+        voice.data(_plain(found, (run_a, run_b), scores))
+    else:
+        _show((run_a, run_b), scores, voice)
+        voice.answer(f"\n{found.sentence}")
+    _demand(score(counts_b, gate.k) if gate else None, gate)
+    if fail_if_worse and found.verdict is Finding.WORSE:
+        raise GateNotMet(f"run {run_b.id} (B) is worse than run {run_a.id} (A)")
+
+
+def _warn_of_differences(a: RunInfo, b: RunInfo, voice: Voice) -> None:
+    from crucible_tasks.planning import RunState
+
+    for run in (a, b):
+        if run.state is not RunState.FINISHED:
+            voice.warn(f"run {run.id} is {run.state}; its challenges may lack verdicts")
+    if a.dataset != b.dataset:
+        voice.warn(f"different datasets, {a.dataset} and {b.dataset}: only shared ids are compared")
+    if a.grader != b.grader:
+        voice.warn(f"different graders, {a.grader} and {b.grader}: crucible runs regrade")
+
+
+def _show(runs: tuple[RunInfo, RunInfo], scores: tuple[Score, Score], voice: Voice) -> None:
+    from crucible_api.cli.report import score_text
+
+    columns = (
+        Column("", style="bold"),
+        Column("model"),
+        Column("dataset"),
+        Column("n", is_number=True),
+        Column(f"pass@{scores[0].k}  [95 % interval]", is_number=True),
+        Column("run"),
+    )
+    rows = [
+        [
+            name,
+            run.model,
+            f"{run.dataset} ({run.challenges})",
+            str(run.n),
+            score_text(score),
+            run.id,
+        ]
+        for name, run, score in zip("AB", runs, scores, strict=True)
+    ]
+    voice.table(columns, rows)
+
+
+def _plain(
+    found: Comparison, runs: tuple[RunInfo, RunInfo], scores: tuple[Score, Score]
+) -> dict[str, object]:
+    from crucible_api.cli.report import score_object
+
+    sides = {
+        name: {
+            "run": run.id,
+            "model": run.model,
+            "dataset": run.dataset,
+            f"pass@{score.k}": score_object(score),
+        }
+        for name, run, score in zip("ab", runs, scores, strict=True)
+    }
+    sentence = {"verdict": str(found.verdict), "sentence": found.sentence}
+    return {**sides, **asdict(found), **sentence, "challenges": found.challenges}
+
+
+def _demand(score: Score | None, gate: Gate | None) -> None:
+    # written so that NaN is below every gate
+    if gate is not None and score is not None and not score.value >= gate.minimum:
+        raise GateNotMet(
+            f"{gate.name} of B is {score.reason or percent(score.value)}, "
+            f"below {percent(gate.minimum)}"
+        )

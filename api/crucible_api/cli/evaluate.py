@@ -1,0 +1,121 @@
+"""`crucible evaluate`: judge completions that are in a file already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crucible_api.cli import files, hands, options
+from crucible_api.cli.benchmark import CUSTOMARY_KS, DEFAULT_DATASET, limits_for
+from crucible_api.cli.output import Voice, plural
+from crucible_infra.settings import current
+
+if TYPE_CHECKING:
+    from crucible_api.cli.options import Gate
+    from crucible_api.reports import VerdictRow
+    from crucible_api.runs import Runs
+    from crucible_tasks.planning import ImportedCompletion
+
+EPILOG = """\b
+Examples:
+  crucible evaluate samples.jsonl
+  crucible evaluate samples.jsonl.gz --dataset humaneval+ -k 1,10,100
+  crucible evaluate samples.jsonl --dataset my-challenges.jsonl --output verdicts.jsonl
+  crucible evaluate samples.jsonl --output - | jq -r 'select(.passed | not) | .task_id'
+  crucible evaluate samples.jsonl --json --fail-under pass@1=80%
+
+A row of SAMPLES carries `task_id` and one of `completion` (continues the prompt), `solution` (a
+whole program) or `response` (raw chat text).
+
+A row of --output carries task_id, index, outcome,
+passed, detail, cpu_seconds, wall_seconds and mode, in the order of SAMPLES.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for."""
+
+    samples: str
+    dataset: str
+    ks: tuple[int, ...]
+    cpu_seconds: float | None
+    memory_mib: int | None
+
+
+@click.command(epilog=EPILOG)
+@click.argument("samples", metavar="SAMPLES")
+@click.option(
+    "-d",
+    "--dataset",
+    metavar="D",
+    default=DEFAULT_DATASET,
+    show_default=True,
+    help="A known name or a file in any supported format.",
+)
+@options.ks
+@options.limits
+@options.gate
+@options.output("The verdicts as JSON lines, one per row of SAMPLES.")
+@options.speaking
+def command(
+    voice: Voice, *, gate: Gate | None, output: str | None, is_forced: bool, **rest: Any
+) -> None:
+    """Judge the completions of a samples file in the sandbox and print pass@k."""
+    from crucible_api.cli import following, report
+    from crucible_api.runs import open_runs
+
+    files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
+    runs = open_runs(current())
+    run_id = _plan(runs, Wish(**rest), voice)
+    with hands.hands(voice), following.stoppable(runs, [run_id], voice):
+        runs.start(run_id)
+        following.follow(runs, run_id, voice)
+    summary = runs.summary(run_id)
+    report.show([summary], voice, output=output)
+    if output is not None:
+        files.write(output, _lines(runs.verdict_rows(run_id)), voice)
+    voice.talk(f"run {run_id}: crucible runs show {run_id} --verdicts")
+    following.demand([summary], gate)
+
+
+def _plan(runs: Runs, wish: Wish, voice: Voice) -> str:
+    from crucible_api.samples import read_samples
+    from crucible_tasks.challenges import open_dataset
+
+    dataset = open_dataset(wish.dataset)
+    completions = read_samples(wish.samples)
+    voice.talk(f"{plural(len(completions), 'completion')} of {wish.samples} on {dataset.name}")
+    limits = limits_for(dataset, wish.cpu_seconds, wish.memory_mib)
+    ks = wish.ks or _customary(completions)
+    return runs.plan_evaluation(dataset, completions, ks, limits, wish.samples)
+
+
+def _customary(completions: Sequence[ImportedCompletion]) -> tuple[int, ...]:
+    """The k people quote, as far as every challenge has as many completions."""
+    counts: dict[str, int] = {}
+    for completion in completions:
+        counts[completion.task_id] = counts.get(completion.task_id, 0) + 1
+    fewest = min(counts.values(), default=1)
+    return tuple(k for k in CUSTOMARY_KS if k <= max(1, fewest))
+
+
+def _lines(rows: Sequence[VerdictRow]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps(
+            {
+                "task_id": row.task_id,
+                "index": row.index,
+                "outcome": str(row.outcome),
+                "passed": row.passed,
+                "detail": row.detail,
+                "cpu_seconds": round(row.cpu_seconds, 6),
+                "wall_seconds": round(row.wall_seconds, 6),
+                "mode": None if row.mode is None else str(row.mode),
+            },
+            ensure_ascii=False,
+        )

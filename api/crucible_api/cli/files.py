@@ -1,0 +1,73 @@
+"""Answers written to a file: whole or not at all, and nothing is overwritten by accident."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from crucible_api.cli.output import Voice
+from crucible_infra.errors import InvalidInput
+
+#: where a file is expected, this means stdout
+STDOUT = "-"
+
+
+def check_writable(output: str | None, *, is_forced: bool, is_json: bool = False) -> None:
+    """Refuse a file that cannot be written before an hour of work is spent on its content.
+
+    Raises InvalidInput.
+    """
+    if output == STDOUT and is_json:
+        raise InvalidInput("--json and --output - both want stdout", hint="choose one of them")
+    if output is None or output == STDOUT:
+        return
+    path = Path(output).resolve()
+    if path.is_dir():
+        raise InvalidInput(f"{output}: is a directory")
+    if not path.parent.is_dir():
+        raise InvalidInput(
+            f"{output}: there is no directory {path.parent}", hint=f"mkdir -p {path.parent}"
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise InvalidInput(f"{output}: {path.parent} is not writable")
+    # a pipe or a device (/dev/null, >(gzip)) holds nothing that could be lost
+    if path.is_file() and not is_forced:
+        raise InvalidInput(f"{output}: exists", hint="--force replaces it")
+
+
+def write(output: str, lines: Iterable[str], voice: Voice) -> None:
+    """Write lines to a file (temporary file, fsync, rename) or, for `-`, to stdout."""
+    if output == STDOUT:
+        for line in lines:
+            voice.answer(line)
+        return
+    path = Path(output).resolve()
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8") as device:
+            device.writelines(f"{line}\n" for line in lines)
+        return
+    _replace(path, lines)
+
+
+def _replace(path: Path, lines: Iterable[str]) -> None:
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.writelines(f"{line}\n" for line in lines)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp's 0600 would surprise whoever shares results; follow the user's umask
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,36 @@
+"""Whoever does the work a command asks for: this process, or the workers of a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crucible_api.cli.output import Voice
+from crucible_infra.settings import current
+
+#: requests to model servers under way at once; llama.cpp's server has 4 slots by default, vLLM
+#: batches whatever comes, and Ollama queues what it does not serve
+GENERATION_THREADS = 4
+
+
+@contextmanager
+def hands(voice: Voice) -> Iterator[None]:
+    """Have workers for the length of a block; a cluster has its own."""
+    if not current().is_embedded:
+        from crucible_infra.log import redact
+
+        voice.talk(f"the work is done by the workers of {redact(current().broker_url)}")
+        yield
+        return
+    from crucible_tasks.embedded import embedded_worker
+
+    with embedded_worker(generation_threads=GENERATION_THREADS, evaluation_slots=cores()):
+        yield
+
+
+def cores() -> int:
+    """CPUs this process may use; fewer than the host has under taskset or in a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

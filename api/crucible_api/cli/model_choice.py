@@ -1,0 +1,94 @@
+"""Which models a benchmark asks: the given ones, the configured one, or what answers here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from crucible_api.cli.output import Voice
+from crucible_infra.errors import ModelError
+from crucible_infra.settings import current
+
+if TYPE_CHECKING:
+    from crucible_tasks.generation import ModelIdentity, ModelReport
+
+#: proves an installation, needs no server
+REFERENCE = "reference"
+
+#: what a newcomer can copy; small enough for a laptop without a GPU
+EXAMPLE = "crucible benchmark -m ollama:qwen2.5-coder:1.5b"
+
+#: seconds to describe a model; a server that loads its weights first answers late
+_ANSWER_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The models to benchmark."""
+
+    models: tuple[ModelIdentity, ...]
+    #: whether nothing was asked for and nothing answered
+    is_fallback: bool = False
+
+
+def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
+    """Find the models; needs workers.
+
+    Raises InvalidModelSpec for a spec that cannot be read and ModelError for a model nobody has.
+    """
+    configured = current().default_model
+    wanted = tuple(specs) or ((configured,) if configured else ())
+    if wanted:
+        found = [describe(_styled(spec, style)) for spec in dict.fromkeys(wanted)]
+        return Choice(tuple(found))
+    discovered = _discover(voice)
+    if discovered is not None:
+        return Choice((discovered if style is None else replace(discovered, style=style),))
+    return Choice((describe(REFERENCE),), is_fallback=True)
+
+
+def describe(spec: str) -> ModelIdentity:
+    """Ask a worker which weights a spec stands for.
+
+    Raises InvalidModelSpec before anybody is asked, ModelError when there is no such model.
+    """
+    from crucible_tasks.model_spec import parse
+
+    parse(spec)
+    report = ask(spec)
+    if not report.models:
+        raise ModelError(report.problem or f"{spec}: no such model", hint=report.hint)
+    return report.models[0]
+
+
+def ask(spec: str | None) -> ModelReport:
+    """Ask a worker about one spec, or with None about everything that answers on its host."""
+    from crucible_tasks.generation import MODELS, ModelRequest
+    from crucible_tasks.sending import send_and_wait
+
+    return send_and_wait(MODELS, ModelRequest(spec), _ANSWER_SECONDS)
+
+
+def preferred(models: Sequence[ModelIdentity]) -> ModelIdentity | None:
+    """The most likely code model; models that only embed text cannot answer at all."""
+    able = [model for model in models if "embed" not in model.name.lower()]
+    coders = [model for model in able if "cod" in model.name.lower()]
+    return next(iter(coders or able), None)
+
+
+def _discover(voice: Voice) -> ModelIdentity | None:
+    models = ask(None).models
+    model = preferred(models)
+    if model is None:
+        return None
+    others = len(models) - 1
+    more = f" ({others} more: crucible models; choose with -m)" if others else ""
+    voice.announce(f"no model was named, so this asks {model.spec} on {model.server}{more}")
+    return model
+
+
+def _styled(spec: str, style: str | None) -> str:
+    from crucible_tasks.model_spec import parse
+
+    return spec if style is None else str(replace(parse(spec), style=style))

@@ -1,0 +1,145 @@
+"""Progress on stderr: a bar on a terminal, otherwise a line per 10 % or 30 seconds.
+
+The bar is drawn with a carriage return and blanks only, so it holds under NO_COLOR too and leaves
+the terminal in order however the program ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TextIO, cast
+
+import click
+
+from crucible_api.cli.output import Voice, duration
+
+#: where nothing overwrites itself, a log should stay readable
+LINE_EVERY_SHARE = 0.1
+LINE_EVERY_SECONDS = 30.0
+
+#: redrawing more often than the eye follows costs the sandbox its CPU
+BAR_EVERY_SECONDS = 0.1
+
+_BAR_CELLS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a run is, counted in completions."""
+
+    planned: int
+    generated: int
+    judged: int
+
+    @property
+    def share(self) -> float:
+        """Of the completions, how many have a verdict; 0 to 1."""
+        return min(1.0, self.judged / self.planned) if self.planned else 1.0
+
+
+class Meter:
+    """Shows one run's progress; closes with the bar wiped away."""
+
+    def __init__(self, voice: Voice, clock: Callable[[], float] = time.monotonic) -> None:
+        self._voice = voice
+        self._clock = clock
+        self._started = clock()
+        self._first: Standing | None = None
+        self._last_share = 0.0
+        self._last_time = self._started
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        self._terminal = sys.stderr
+        if self._voice.has_bar:
+            sys.stderr = cast("TextIO", _Above(self._terminal, self.wipe))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.wipe()
+        sys.stderr = self._terminal
+
+    def wipe(self) -> None:
+        """Take the bar away, the cursor back in the first column."""
+        if self._width:
+            self._terminal.write(f"\r{' ' * self._width}\r")
+            self._width = 0
+
+    def show(self, standing: Standing) -> None:
+        """Say it if it is time to."""
+        if self._first is None:
+            self._first = standing
+        now = self._clock()
+        if self._voice.has_bar:
+            if now - self._last_time >= BAR_EVERY_SECONDS or not self._width:
+                self._last_time = now
+                self._write(self._bar(standing))
+        elif self._is_due(standing, now):
+            self._last_time, self._last_share = now, standing.share
+            self._voice.talk(self._text(standing))
+
+    def _is_due(self, standing: Standing, now: float) -> bool:
+        # a hair of slack: ten steps of 0.1 do not add up to 1.0
+        if standing.share - self._last_share >= LINE_EVERY_SHARE - 1e-9:
+            return True
+        return now - self._last_time >= LINE_EVERY_SECONDS
+
+    def _text(self, standing: Standing) -> str:
+        parts = [f"{100 * standing.share:3.0f} %", f"{standing.judged}/{standing.planned} judged"]
+        if standing.generated < standing.planned:
+            parts.append(f"{standing.generated} sampled")
+        parts.append(self._times(standing))
+        return "  ".join(parts)
+
+    def _times(self, standing: Standing) -> str:
+        elapsed = self._clock() - self._started
+        gained = standing.judged - (self._first.judged if self._first else 0)
+        if not gained or standing.judged >= standing.planned:
+            return duration(elapsed)
+        left = elapsed * (standing.planned - standing.judged) / gained
+        return f"{duration(elapsed)}, about {duration(left)} left"
+
+    def _bar(self, standing: Standing) -> str:
+        full = round(_BAR_CELLS * standing.share)
+        return f"{'█' * full}{'░' * (_BAR_CELLS - full)} {self._text(standing)}"
+
+    def _write(self, text: str) -> None:
+        shown = text[: _columns() - 1]
+        blanks = " " * (self._width - len(shown))
+        self._width = len(shown)
+        if self._voice.paints(self._terminal):
+            shown = click.style(shown[:_BAR_CELLS], fg="green") + shown[_BAR_CELLS:]
+        self._terminal.write(f"\r{shown}{blanks}")
+        self._terminal.flush()
+
+
+class _Above:
+    """Stands in for stderr while there is a bar, so that a log line is written above it."""
+
+    def __init__(self, terminal: TextIO, wipe: Callable[[], None]) -> None:
+        self._terminal = terminal
+        self._wipe = wipe
+
+    def write(self, text: str) -> int:
+        self._wipe()
+        return self._terminal.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80

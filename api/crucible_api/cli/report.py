@@ -1,0 +1,118 @@
+"""A run's result, as a table row for people and as one object for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from crucible_api.cli.files import STDOUT
+from crucible_api.cli.output import Column, Voice, coverage_text, duration, percent
+
+if TYPE_CHECKING:
+    from crucible_api.reports import RunSummary
+    from crucible_tasks.scores import Score
+
+
+def show(summaries: Sequence[RunSummary], voice: Voice, *, output: str | None = None) -> None:
+    """Write the results to stdout: JSON if asked for, else one table and a validity line each.
+
+    Nothing is written where `output` has claimed stdout.
+    """
+    if output == STDOUT:
+        return
+    if voice.is_json:
+        voice.data(document(summaries))
+        return
+    voice.table(_columns(summaries), [_row(summary, summaries) for summary in summaries])
+    voice.answer("")
+    for summary in summaries:
+        prefix = f"{summary.run.id}: " if len(summaries) > 1 else ""
+        voice.answer(f"{prefix}{summary.quality.line}")
+
+
+def document(summaries: Sequence[RunSummary]) -> dict[str, Any]:
+    """One run as its object; a sweep as `{"sweep", "runs"}`."""
+    if len(summaries) == 1:
+        return run_object(summaries[0])
+    return {
+        "sweep": summaries[0].run.sweep_id if summaries else None,
+        "runs": [run_object(summary) for summary in summaries],
+    }
+
+
+def run_object(summary: RunSummary) -> dict[str, Any]:
+    """Everything a program may want to know about one run."""
+    run, progress = summary.run, summary.progress
+    return {
+        "run": run.id,
+        "kind": str(run.kind),
+        "state": str(run.state),
+        "model": run.model,
+        "dataset": run.dataset,
+        "grader": run.grader,
+        "n": run.n,
+        "temperature": run.temperature,
+        "seed": run.seed,
+        "challenges": run.challenges,
+        "completions": progress.planned,
+        "judged": progress.judged,
+        "coverage": summary.quality.coverage,
+        **{f"pass@{score.k}": score_object(score) for score in summary.scores},
+        "outcomes": {str(item.outcome): item.count for item in summary.outcomes},
+        "validity": summary.quality.line,
+        "failures": list(progress.failures),
+        "seconds": summary.seconds,
+        "created_at": run.created_at,
+        "manifest": summary.manifest,
+    }
+
+
+def score_object(score: Score) -> dict[str, Any]:
+    """A score and its 95 % interval; a score that cannot be given says why."""
+    found: dict[str, Any] = {"value": score.value, "low": score.low, "high": score.high}
+    return found | ({"reason": score.reason} if score.reason else {})
+
+
+def score_text(score: Score) -> str:
+    """A score as people read it: `62.8 %  [55.2, 69.8]`."""
+    if math.isnan(score.value):
+        return "n/a"
+    return f"{percent(score.value)}  [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+
+
+def _columns(summaries: Sequence[RunSummary]) -> list[Column]:
+    return [
+        Column("model", style="bold"),
+        Column("dataset"),
+        Column("n", is_number=True),
+        *([Column("temperature", is_number=True)] if _differ_in_temperature(summaries) else []),
+        *(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in _ks(summaries)),
+        Column("coverage", is_number=True),
+        Column("time", is_number=True),
+        Column("run"),
+    ]
+
+
+def _row(summary: RunSummary, summaries: Sequence[RunSummary]) -> list[str]:
+    run = summary.run
+    scores = {score.k: score_text(score) for score in summary.scores}
+    temperature = "" if run.temperature is None else f"{run.temperature:g}"
+    return [
+        run.model,
+        f"{run.dataset} ({run.challenges})",
+        str(run.n),
+        *([temperature] if _differ_in_temperature(summaries) else []),
+        *(scores.get(k, "") for k in _ks(summaries)),
+        coverage_text(summary.quality.coverage),
+        "" if summary.seconds is None else duration(summary.seconds),
+        run.id,
+    ]
+
+
+def _ks(summaries: Sequence[RunSummary]) -> list[int]:
+    return sorted({score.k for summary in summaries for score in summary.scores})
+
+
+def _differ_in_temperature(summaries: Sequence[RunSummary]) -> bool:
+    return len({summary.run.temperature for summary in summaries}) > 1

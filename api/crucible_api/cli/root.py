@@ -1,0 +1,53 @@
+"""The `crucible` group: every command by name, imported only when it runs."""
+
+from __future__ import annotations
+
+import click
+
+from crucible_api import __version__
+from crucible_api.cli.lazy import LazyGroup, Listed
+
+_HERE = "crucible_api.cli"
+
+COMMANDS = (
+    Listed(
+        "benchmark", "sample a model on a dataset, judge it, print pass@k", f"{_HERE}.benchmark"
+    ),
+    Listed("evaluate", "judge completions you already have", f"{_HERE}.evaluate"),
+    Listed("compare", "is run B better than run A on the same challenges?", f"{_HERE}.compare"),
+    Listed("runs", "list, show, follow, stop, resume, export, regrade", f"{_HERE}.runs"),
+    Listed("models", "what answers on this host, or what a model spec means", f"{_HERE}.models"),
+    Listed("datasets", "the datasets known by name", f"{_HERE}.datasets"),
+    Listed("doctor", "what on this host makes results unsafe or unreliable", f"{_HERE}.doctor"),
+    Listed("worker", "do the work of a cluster on this host", f"{_HERE}.worker"),
+    Listed("db", "the database's schema", f"{_HERE}.db"),
+)
+
+EPILOG = """\b
+Examples:
+  crucible benchmark                              what answers here, on HumanEval
+  crucible benchmark -m ollama:qwen2.5-coder:1.5b -n 20 -k 1,10
+  crucible evaluate samples.jsonl --dataset humaneval+
+  crucible compare latest 3f9a2c
+  crucible doctor
+
+TAB completion: eval "$(_CRUCIBLE_COMPLETE=bash_source crucible)", or zsh_source, fish_source.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage,
+3 gate not met, 4 incomplete, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    listed=COMMANDS,
+    epilog=EPILOG,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", message="crucible %(version)s")
+@click.pass_context
+def root(context: click.Context) -> None:
+    """Find out honestly and fast how good a local code model is."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

@@ -1,0 +1,38 @@
+"""`crucible runs resume`: go on with runs that were stopped, killed or left incomplete."""
+
+from __future__ import annotations
+
+import click
+
+from crucible_api.cli import options
+from crucible_api.cli.output import Voice
+from crucible_infra.settings import current
+
+EPILOG = f"""\b
+Examples:
+  crucible runs resume latest
+  crucible runs resume 20260131-12 20260131-13
+
+What has a verdict is not sampled or judged again. {options.RUN_HELP}
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("names", metavar="RUN…", nargs=-1, required=True)
+@options.gate
+@options.speaking
+def command(voice: Voice, *, names: tuple[str, ...], gate: options.Gate | None) -> None:
+    """Go on with runs that were stopped, killed or left incomplete, and print their results."""
+    from crucible_api.cli import following, report
+    from crucible_api.cli.hands import hands
+    from crucible_api.runs import open_runs
+
+    runs = open_runs(current())
+    found = list(dict.fromkeys(runs.find_run(name).id for name in names))
+    with hands(voice), following.stoppable(runs, found, voice):
+        for run_id in found:
+            runs.resume(run_id)
+            following.follow(runs, run_id, voice)
+    summaries = [runs.summary(run_id) for run_id in found]
+    report.show(summaries, voice)
+    following.demand(summaries, gate)

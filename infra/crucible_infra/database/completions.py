@@ -1,0 +1,89 @@
+"""Rows of completions: stored once, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection, and_, select
+
+from crucible_infra.database.runs import RunRow
+from crucible_infra.database.tables import completions, run_challenges, verdicts
+from crucible_infra.database.upsert import insert_new
+
+#: rows fetched at a time where all of a run are read; keeps memory flat
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRow:
+    """One completion; see `tables.completions` for what the columns mean."""
+
+    run_id: str
+    task_id: str
+    index: int
+    form: str
+    text: str
+    seed: int | None
+    finish: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    seconds: float | None
+    line: int | None = None
+
+
+def insert_completions(connection: Connection, rows: Sequence[CompletionRow]) -> None:
+    """Store completions; for an index that is there already the first text stays."""
+    insert_new(connection, completions, msgspec.to_builtins(rows))
+
+
+def stored_indices(connection: Connection, run_id: str, task_id: str) -> frozenset[int]:
+    """The indices of a challenge that have a completion."""
+    query = select(completions.c.index).where(
+        completions.c.run_id == run_id, completions.c.task_id == task_id
+    )
+    return frozenset(connection.scalars(query))
+
+
+def unjudged(connection: Connection, run: RunRow, task_id: str) -> tuple[CompletionRow, ...]:
+    """A challenge's completions without a verdict under the run's grader and round."""
+    query = (
+        select(completions)
+        .outerjoin(
+            verdicts,
+            and_(
+                verdicts.c.run_id == completions.c.run_id,
+                verdicts.c.task_id == completions.c.task_id,
+                verdicts.c.index == completions.c.index,
+                verdicts.c.grader == run.grader,
+                verdicts.c.grade_round == run.grade_round,
+            ),
+        )
+        .where(
+            completions.c.run_id == run.id,
+            completions.c.task_id == task_id,
+            verdicts.c.index.is_(None),
+        )
+        .order_by(completions.c.index)
+    )
+    return tuple(CompletionRow(**row) for row in connection.execute(query).mappings())
+
+
+def each_completion(connection: Connection, run_id: str) -> Iterator[CompletionRow]:
+    """Every completion of a run: in the order of its file, or by challenge and index."""
+    query = (
+        select(completions)
+        .join(
+            run_challenges,
+            and_(
+                run_challenges.c.run_id == completions.c.run_id,
+                run_challenges.c.task_id == completions.c.task_id,
+            ),
+        )
+        .where(completions.c.run_id == run_id)
+        # sampled completions have no line: one and the same for all of them
+        .order_by(completions.c.line, run_challenges.c.position, completions.c.index)
+    )
+    result = connection.execution_options(yield_per=_PAGE).execute(query)
+    return (CompletionRow(**row) for row in result.mappings())

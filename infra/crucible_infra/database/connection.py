@@ -1,0 +1,163 @@
+"""Opening a database, its transactions, and the one place that translates its errors.
+
+SQLite (a file, for one machine) and Postgres (psycopg 3, for a cluster) behave alike behind this.
+A transaction that writes says so when it begins: on SQLite it takes the write lock at once,
+because a read lock cannot be raised to a write lock once another process has written, however
+long it waits.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import DatabaseError
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from crucible_infra.errors import DatabaseUnavailable, DiskFull, InvalidInput, StorageError
+
+#: how long a SQLite writer waits for another; batches take milliseconds
+_BUSY_MILLISECONDS = 30_000
+
+#: seconds until an unreachable Postgres counts as such
+_CONNECT_SECONDS = 10
+
+_SQLITE_PRAGMAS = (
+    # readers (progress) never wait for the writer
+    "PRAGMA journal_mode = WAL",
+    # safe against a killed process, and against a power cut but for the last transactions, which
+    # the reconcile finds missing; FULL would cost one fsync per batch
+    "PRAGMA synchronous = NORMAL",
+    # SQLite does not check references unless asked
+    "PRAGMA foreign_keys = ON",
+    # 32 MiB, so that a run of 32,800 completions counts its verdicts from memory
+    "PRAGMA cache_size = -32768",
+)
+
+_HINTS = {
+    DatabaseUnavailable: "check CRUCIBLE_DATABASE_URL, and that the server runs",
+    DiskFull: "free some space, then `crucible runs resume` the run: nothing stored is lost",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database; every error its connections raise is a StorageError."""
+
+    engine: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that changes nothing."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is committed as a whole or not at all."""
+        with self.engine.connect() as connection:
+            writer = connection.execution_options(is_writing=True)
+            with writer.begin():
+                yield writer
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def connect(url: str) -> Database:
+    """A database whose schema is taken as it is; no connection is made yet.
+
+    Raises InvalidInput when the URL is none, or names an engine other than SQLite or Postgres.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = _sqlite(parsed)
+    else:
+        engine = sqlalchemy.create_engine(
+            parsed,
+            hide_parameters=True,
+            # a connection the server has dropped is replaced instead of failing a task
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": _CONNECT_SECONDS},
+        )
+    event.listen(engine, "handle_error", functools.partial(_translate, parsed), retval=True)
+    return Database(engine)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+        raise InvalidInput(
+            "CRUCIBLE_DATABASE_URL is not a database URL",
+            hint="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+        ) from error
+    name = parsed.drivername.partition("+")[0]
+    if name in ("postgres", "postgresql"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if name == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise InvalidInput(
+        f"{parsed.render_as_string(hide_password=True)}: neither a SQLite file nor Postgres",
+        hint="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    assert url.database is not None
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(f"{url.database}: {error.strerror}") from error
+    engine = sqlalchemy.create_engine(
+        url,
+        hide_parameters=True,
+        # the driver would begin transactions late and as readers; `_begin` does it
+        connect_args={"isolation_level": None, "timeout": _BUSY_MILLISECONDS / 1000},
+    )
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: Any, record: object) -> None:
+    del record
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    is_writing = connection.get_execution_options().get("is_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _translate(url: URL, context: ExceptionContext) -> StorageError | None:
+    """The StorageError for a driver's error; None leaves a mistake of our own as it is."""
+    error = context.original_exception
+    kind = _kind(error)
+    if kind is None:
+        return None
+    detail = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if url.password:
+        detail = detail.replace(str(url.password), "***")
+    place = url.database if kind is DiskFull and url.get_backend_name() == "sqlite" else None
+    return kind(f"{place or url.render_as_string(hide_password=True)}: {detail}", hint=_HINTS[kind])
+
+
+def _kind(error: BaseException) -> type[StorageError] | None:
+    """DiskFull, DatabaseUnavailable, or None for what is neither."""
+    # Postgres' class 53 is "insufficient resources", 53100 the disk
+    if getattr(error, "sqlstate", None) == "53100" or "disk is full" in str(error):
+        return DiskFull
+    # DB-API: what is "not necessarily under the control of the programmer"
+    names = {base.__name__ for base in type(error).__mro__}
+    # a bare DatabaseError is SQLite's word for a file that is damaged or something else
+    is_foreign = names & {"OperationalError", "InterfaceError"} or type(error) is DatabaseError
+    return DatabaseUnavailable if is_foreign else None

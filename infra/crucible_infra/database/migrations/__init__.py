@@ -1,0 +1,1 @@
+"""Changes of the schema, one module each, run by Alembic."""

@@ -1,0 +1,1 @@
+"""The migrations, numbered by their `revision`."""

@@ -1,0 +1,116 @@
+"""A run's result as a table and as an object, and what makes a command fail after telling it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from crucible_api.cli.following import demand
+from crucible_api.cli.options import Gate
+from crucible_api.cli.output import Voice, coverage_text
+from crucible_api.cli.report import document, score_text, show
+from crucible_api.reports import OutcomeCount, Progress, RunInfo, RunSummary
+from crucible_infra.errors import GateNotMet, RunIncomplete
+from crucible_tasks.planning import RunKind, RunState
+from crucible_tasks.quality import Quality
+from crucible_tasks.scores import Score
+from crucible_tasks.verdict import Outcome
+
+RUN = RunInfo(
+    id="20260131-120000-abcd",
+    kind=RunKind.BENCHMARK,
+    state=RunState.FINISHED,
+    model="ollama:coder",
+    dataset="humaneval",
+    challenges=164,
+    n=1,
+    ks=(1,),
+    seed=0,
+    temperature=0.0,
+    grader="split/1",
+    created_at=0.0,
+    finished_at=60.0,
+    sweep_id=None,
+)
+
+UNKNOWN = Score(10, math.nan, math.nan, math.nan, 164, reason="164 of 164 challenges …")
+
+
+def _summary(judged: int = 164, *, score: Score | None = None, model: str = "m") -> RunSummary:
+    quality = Quality(0, 0, 0, 0, 0, 0, 164 - judged, 164, judged)
+    progress = Progress(
+        state=RunState.FINISHED,
+        planned=164,
+        generated=164,
+        judged=judged,
+        passed=103,
+        outcomes=(OutcomeCount(Outcome.PASSED, 103),),
+        infra=164 - judged,
+        failures=() if judged == 164 else ("HumanEval/3: the server left",),
+    )
+    shown = score or Score(1, 0.628, 0.552, 0.698, 164)
+    return RunSummary(replace(RUN, model=model), (shown,), quality, progress, 61.0, {"seed": 0})
+
+
+def test_the_table_has_score_interval_coverage_and_run_then_the_validity_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show([_summary()], Voice())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["model", "dataset", "n"]
+    assert "62.8 %  [55.2, 69.8]" in lines[1]
+    assert lines[1].split()[-4:] == ["100", "%", "1:01", RUN.id]
+    assert lines[3] == "164 of 164 completions judged (100 %)"
+
+
+def test_one_run_is_an_object_and_several_are_a_sweep() -> None:
+    one = document([_summary()])
+    assert one["pass@1"] == {"value": 0.628, "low": 0.552, "high": 0.698}
+    assert (one["completions"], one["coverage"], one["outcomes"]) == (164, 1.0, {"passed": 103})
+    several = document([_summary(model="a"), _summary(model="b")])
+    assert [run["model"] for run in several["runs"]] == ["a", "b"]
+
+
+def test_a_score_that_cannot_be_given_says_why_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    show([_summary(score=UNKNOWN)], Voice(is_json=True))
+    found = json.loads(capsys.readouterr().out)
+    assert found["pass@10"] == {"value": None, "low": None, "high": None, "reason": UNKNOWN.reason}
+    assert score_text(UNKNOWN) == "n/a"
+
+
+def test_nothing_is_shown_where_the_output_has_claimed_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show([_summary()], Voice(is_json=True), output="-")
+    assert capsys.readouterr().out == ""
+
+
+def test_coverage_is_never_rounded_up_to_all() -> None:
+    assert coverage_text(1.0) == "100 %"
+    assert coverage_text(32799 / 32800) == "99.9 %"
+
+
+def test_a_low_score_is_no_error_without_a_gate() -> None:
+    demand([_summary()], None)
+
+
+@pytest.mark.parametrize("gate", [Gate(1, 0.7), Gate(10, 0.1)])
+def test_a_score_below_its_gate_or_missing_is_3(gate: Gate) -> None:
+    with pytest.raises(GateNotMet) as caught:
+        demand([_summary()], gate)
+    assert caught.value.exit_code == 3
+
+
+def test_a_score_that_is_not_a_number_meets_no_gate() -> None:
+    with pytest.raises(GateNotMet, match="164 of 164"):
+        demand([_summary(score=UNKNOWN)], Gate(10, 0.0))
+
+
+def test_missing_verdicts_are_4_before_any_gate_and_name_the_reason() -> None:
+    with pytest.raises(RunIncomplete, match=r"2 completions .* the server left") as caught:
+        demand([_summary(162)], Gate(1, 0.9))
+    assert caught.value.exit_code == 4
+    assert caught.value.hint == f"crucible runs resume {RUN.id}"
