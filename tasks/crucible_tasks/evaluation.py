@@ -35,7 +35,8 @@ class Extraction:
 
     #: None when the text holds no code
     program: str | None
-    #: "verbatim", "continuation", "fence", "whole_text", "trimmed", "none"
+    #: "verbatim", "continuation", "fence", "joined" blocks, "trimmed" block, "unfenced" code,
+    #: "whole_text", function "body", "unparsed" (code, but with a syntax error), "none"
     method: str
     #: identifies this extractor in manifests and verdicts
     version: str
@@ -63,11 +64,18 @@ class Evaluation:
     grader: str
     judgements: tuple[Judgement, ...]
     failure: str | None = None
+    #: of the request, so that only those are asked for again; empty means any of the challenge
+    indices: tuple[int, ...] = ()
+    #: of the request, so that a failure told twice counts once
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HostRequest:
     """Ask what holds on an evaluation host."""
+
+    #: whether to look only if the sandbox opens, which takes a moment instead of seconds
+    is_quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +90,12 @@ class HostCheck:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """Everything that was checked."""
+    """Everything that was checked; `problem` is one line when nothing can be judged here."""
 
     host: str
     checks: tuple[HostCheck, ...]
+    problem: str | None = None
+    hint: str | None = None
 
 
 EVALUATION = Contract("crucible.evaluate", QUEUE, EvaluationRequest, Evaluation)

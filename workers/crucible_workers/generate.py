@@ -81,6 +81,8 @@ def sample(request: GenerationRequest, leases: Leases) -> Generation:
         completions=tuple(completions),
         failure=failure.message if failure else None,
         is_transient=_is_transient(failure),
+        indices=request.indices,
+        attempt=request.attempt,
     )
 
 

@@ -190,14 +190,14 @@ def _carry_out(
     wish: Wish, voice: Voice, *, gate: Gate | None, output: str | None, is_detached: bool
 ) -> None:
     from crucible_api.cli import following, report
-    from crucible_api.cli.hands import hands
+    from crucible_api.cli.hands import judging_hands
     from crucible_api.runs import open_runs
 
     datasets = _open_datasets(wish)
     runs = open_runs(current())
     if wish.n > 1 and 0.0 in wish.temperatures:
         voice.warn(f"at temperature 0 the {wish.n} answers to a challenge will be the same one")
-    with hands(voice):
+    with judging_hands(voice):
         plans, choice = _plan(wish, datasets, voice)
         run_ids = [runs.plan_benchmark(plan) for plan in plans]
         if is_detached:

@@ -61,6 +61,9 @@ def _sandbox_checks(voice: Voice) -> Sequence[HostCheck]:
     except CrucibleError as error:
         detail = f"{error.message} ({error.hint})" if error.hint else error.message
         return [HostCheck("sandbox", is_ok=False, detail=detail)]
+    if report.problem is not None:
+        detail = f"{report.problem} ({report.hint})"
+        return [HostCheck("sandbox", is_ok=False, detail=detail)]
     return report.checks
 
 

@@ -71,10 +71,11 @@ def command(
 
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
     runs = open_runs(current())
-    run_id = _plan(runs, Wish(**rest), voice)
-    with hands.hands(voice), following.stoppable(runs, [run_id], voice):
-        runs.start(run_id)
-        following.follow(runs, run_id, voice)
+    with hands.judging_hands(voice):
+        run_id = _plan(runs, Wish(**rest), voice)
+        with following.stoppable(runs, [run_id], voice):
+            runs.start(run_id)
+            following.follow(runs, run_id, voice)
     summary = runs.summary(run_id)
     report.show([summary], voice, output=output)
     if output is not None:

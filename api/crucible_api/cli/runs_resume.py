@@ -24,12 +24,12 @@ What has a verdict is not sampled or judged again. {options.RUN_HELP}
 def command(voice: Voice, *, names: tuple[str, ...], gate: options.Gate | None) -> None:
     """Go on with runs that were stopped, killed or left incomplete, and print their results."""
     from crucible_api.cli import following, report
-    from crucible_api.cli.hands import hands
+    from crucible_api.cli.hands import judging_hands
     from crucible_api.runs import open_runs
 
     runs = open_runs(current())
     found = list(dict.fromkeys(runs.find_run(name).id for name in names))
-    with hands(voice), following.stoppable(runs, found, voice):
+    with judging_hands(voice), following.stoppable(runs, found, voice):
         for run_id in found:
             runs.resume(run_id)
             following.follow(runs, run_id, voice)

@@ -78,6 +78,10 @@ class Sandbox(Protocol):
         """
         ...
 
+    def prove(self) -> None:
+        """Judge one harmless program; raises as `judge` does when it does not pass."""
+        ...
+
     def close(self) -> None:
         """End every prison."""
         ...

@@ -19,6 +19,7 @@ from crucible_tasks.challenge import Challenge, Limits, StdioTests
 from crucible_tasks.verdict import Mode, Outcome, Verdict
 from crucible_workers.sandbox.prison.frames import (
     ChannelClosed,
+    FrameLate,
     FrameTooLarge,
     receive_frame,
     receive_message,
@@ -28,14 +29,24 @@ from crucible_workers.sandbox.prisons import ChallengeDriver, Prison, Report, sp
 from crucible_workers.sandbox.runtime import Runtime
 from crucible_workers.sandbox.stdio import outputs_agree
 
-#: wall time is only a guard against programs that sleep: ten times the CPU limit, at least this
-_LEAST_WALL_SECONDS = 20.0
-_WALL_FACTOR = 10.0
 #: between the end of a channel and the end of the process behind it
 _DYING_SECONDS = 0.5
 #: a verdict is a line; the driver's detail is cut long before
 _VERDICT_BYTES = 1 << 16
 _DETAIL_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class WallGuard:
+    """How long a program may live that does not use its CPU time: only sleepers ever meet it."""
+
+    least_seconds: float = 20.0
+    #: times the CPU limit
+    factor: float = 10.0
+
+    def seconds(self, limits: Limits) -> float:
+        """The guard for one program."""
+        return max(self.least_seconds, self.factor * limits.cpu_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +60,11 @@ class Finding:
 class Slot:
     """Two prisons and the challenge loaded in them."""
 
-    def __init__(self, number: int, backend: str, runtime: Runtime) -> None:
+    def __init__(
+        self, number: int, backend: str, runtime: Runtime, guard: WallGuard | None = None
+    ) -> None:
         self._opening = (number, backend, runtime)
+        self._guard = guard or WallGuard()
         self._candidates: Prison | None = None
         self._drivers: Prison | None = None
         self._challenge: Challenge | None = None
@@ -126,7 +140,7 @@ class Slot:
         """The driver's verdict, None when it made none, and the candidate's end."""
         assert self._candidates is not None
         control = self._candidates.control
-        deadline = time.monotonic() + wall_limit(limits)
+        deadline = time.monotonic() + self._guard.seconds(limits)
         ready = _first_of((reading, control.fileno()), deadline)
         if ready == control.fileno():
             report = self._receive_report()
@@ -149,7 +163,10 @@ class Slot:
         return report
 
     def _judge_shared(self, challenge: Challenge, source: str, limits: Limits) -> Finding:
-        """Tests beside the program: only a nonce it was never shown makes a pass."""
+        """Tests beside the program: a nonce makes the pass, not its exit or its output.
+
+        A program that searches the interpreter's frames finds the nonce; the mode says so.
+        """
         assert self._candidates is not None
         started = time.monotonic()
         nonce = secrets.token_hex(16)
@@ -160,9 +177,9 @@ class Slot:
             (output,) = keep(os.memfd_create("output"))
             send_message(self._candidates.control, message, [theirs, output])
             keep.close(theirs)
-            deadline = time.monotonic() + wall_limit(limits)
+            deadline = time.monotonic() + self._guard.seconds(limits)
             is_in_time = _first_of((ours,), deadline) is not None
-            verdict = _shared_verdict(ours, nonce) if is_in_time else None
+            verdict = _shared_verdict(ours, nonce, deadline) if is_in_time else None
             report = self._end_candidate(is_gone=verdict is not None and verdict[0] == "gone")
             written = os.fstat(output).st_size
         finding = _conclude(verdict, report, written, limits, time.monotonic() - started)
@@ -199,25 +216,22 @@ class Slot:
         control = self._candidates.control
         with Descriptors() as keep:
             given, output, errors = keep(*(os.memfd_create(name) for name in ("i", "o", "e")))
-            os.write(given, stdin.encode())
+            os.write(given, stdin.encode(errors="surrogatepass"))
             os.lseek(given, 0, os.SEEK_SET)
             (idle,) = keep(os.open("/dev/null", os.O_RDWR))
             message = spawn_message("script", source, limits, arguments=[])
             send_message(control, message, [idle, output, errors, given])
-            deadline = started + wall_limit(limits)
+            deadline = started + self._guard.seconds(limits)
             if _first_of((control.fileno(),), deadline) is None:
                 send_message(control, {"stop": True})
             report = self._receive_report()
             written = os.fstat(output).st_size + os.fstat(errors).st_size
             answer = _read_all(output, limits.output_mib << 20)
             complaint = _read_all(errors, 1 << 16).decode(errors="replace")
-        verdict = _script_verdict(number, report, answer, expected, complaint)
+        verdict = None
+        if report.reason != "stopped":
+            verdict = _script_verdict(number, report, answer, expected, complaint)
         return _conclude(verdict, report, written, limits, time.monotonic() - started)
-
-
-def wall_limit(limits: Limits) -> float:
-    """Seconds after which a program that does not use its CPU time is given up."""
-    return max(_LEAST_WALL_SECONDS, _WALL_FACTOR * limits.cpu_seconds)
 
 
 def _conclude(
@@ -236,6 +250,9 @@ def _conclude(
 
 
 def _decide(verdict: list[str] | None, report: Report, limits: Limits) -> tuple[Outcome, str]:
+    if verdict is not None and verdict[0] == "passed" and report.cpu_seconds > limits.cpu_seconds:
+        # its children's time, which only shows at the end, or the last look came late
+        return Outcome.TIMED_OUT, f"used {report.cpu_seconds:.2f} s of CPU time with its children"
     if verdict is not None and verdict[0] != "gone":
         return Outcome(verdict[0]), verdict[1]
     if report.reason == "cpu" or report.signal == signal.SIGXCPU:
@@ -273,9 +290,11 @@ def _script_verdict(
     return ["failed", f"case {number}: wrong output {answer[:100].decode(errors='replace')!r}"]
 
 
-def _shared_verdict(channel: int, nonce: str) -> list[str]:
+def _shared_verdict(channel: int, nonce: str, deadline: float) -> list[str] | None:
     try:
-        message = json.loads(receive_frame(channel))
+        message = json.loads(receive_frame(channel, deadline))
+    except FrameLate:
+        return None
     except (ChannelClosed, FrameTooLarge):
         return ["gone", ""]
     except ValueError:

@@ -12,7 +12,7 @@ from crucible_infra.errors import SandboxBroken, UnsupportedLanguage
 from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.sandbox.runtime import find_runtime
-from crucible_workers.sandbox.slot import Slot
+from crucible_workers.sandbox.slot import Slot, WallGuard
 
 _CANARY = Challenge(
     task_id="canary",
@@ -63,11 +63,11 @@ class Quiet:
 class SlotSandbox:
     """Judges in `count` slots; implements Sandbox."""
 
-    def __init__(self, backend: str, count: int) -> None:
+    def __init__(self, backend: str, count: int, guard: WallGuard | None = None) -> None:
         runtime = find_runtime()
         self.backend = backend
         self.packages = runtime.packages
-        self._slots = [Slot(number, backend, runtime) for number in range(count)]
+        self._slots = [Slot(number, backend, runtime, guard) for number in range(count)]
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for slot in self._slots:
             self._free.put(slot)
@@ -88,6 +88,15 @@ class SlotSandbox:
                 yield self._judge_one(slot, challenge, program, limits or challenge.limits)
         finally:
             self._free.put(slot)
+
+    def prove(self) -> None:
+        """Judge one harmless program.
+
+        Raises SandboxUnavailable, or SandboxBroken when it does not pass.
+        """
+        (verdict,) = self.judge(_CANARY, [_CANARY_SOURCE])
+        if verdict.outcome is not Outcome.PASSED:
+            raise SandboxBroken(f"the sandbox failed a harmless program: {verdict.detail}")
 
     def close(self) -> None:
         """End every prison."""

@@ -24,6 +24,13 @@ from .remote import BadProtocol, CandidateGone, Channel, Remote, RemoteError
 
 _TESTS_FILE = "<tests>"
 _DETAIL_LIMIT = 300
+#: what reads a program's output or changes its module, so must live where the program does
+_OUTPUT_NAMES = frozenset(
+    "patch monkeypatch stdout stdin stderr redirect_stdout redirect_stderr".split()
+)
+_CLASS_ASSERTIONS = frozenset(
+    "assertIsInstance assertNotIsInstance assertRaises assertRaisesRegex".split()
+)
 
 
 class UnusableTests(Exception):
@@ -59,7 +66,8 @@ class Tests:
             known = remote.ready()
             if not isinstance(known, dict):
                 return _load_failure(known)
-            self._namespace.update(known)
+            # a program that writes this message itself could name `abs` or `__builtins__` too
+            self._namespace.update({name: known[name] for name in self.names if name in known})
             self._run(self._namespace)
         except ChannelClosed:
             return ["gone", ""]
@@ -130,25 +138,43 @@ class Tests:
 
 
 def _needs_classes(tree: ast.Module, names: frozenset[str]) -> bool:
-    """Whether tests inherit from, catch or type-check what only the program defines, or patch it.
+    """Whether tests inherit from, catch or type-check what only the program defines, patch it or read
+    what it prints.
 
     A stand-in is no class. This is a property of the tests alone: no program can choose the mode.
     """
-    for node in ast.walk(tree):
-        match node:
-            case ast.ClassDef(bases=needed) | ast.ExceptHandler(type=ast.Tuple(elts=needed)):
-                pass
-            case ast.ExceptHandler(type=ast.Name() as caught):
-                needed = [caught]
-            case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, kinds]):
-                needed = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-            case ast.Attribute(attr="patch" | "monkeypatch"):
-                return True
-            case _:
-                continue
-        if any(isinstance(item, ast.Name) and item.id in names for item in needed):
-            return True
-    return False
+    return any(
+        isinstance(item, ast.Name) and (item.id in names or item.id in _OUTPUT_NAMES)
+        for node in ast.walk(tree)
+        for item in _class_uses(node)
+    )
+
+
+def _class_uses(node: ast.AST) -> list[ast.expr]:
+    """Expressions that only a real class, or this very process, can stand for."""
+    found: list[ast.expr] = []
+    match node:
+        case ast.ClassDef(bases=found):
+            pass
+        case ast.ExceptHandler(type=ast.expr() as kinds):
+            found = _each(kinds)
+        case ast.Raise(exc=ast.Call(func=kind)) | ast.Raise(exc=ast.Name() as kind):
+            found = [kind]
+        case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, kinds]):
+            found = _each(kinds)
+        case ast.Call(func=ast.Attribute(attr=method), args=args) if method in _CLASS_ASSERTIONS:
+            found = [kind for item in args for kind in _each(item)]
+        case ast.Compare(left=ast.Call(func=ast.Name(id="type")), comparators=others):
+            found = [kind for item in others for kind in _each(item)]
+        case ast.Attribute(attr=name) if name in _OUTPUT_NAMES:
+            found = [ast.Name(name)]
+        case ast.Call(func=ast.Name() as called):
+            found = [called] if called.id in _OUTPUT_NAMES else []
+    return found
+
+
+def _each(kinds: ast.expr) -> list[ast.expr]:
+    return kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
 
 
 def load(message: dict[str, Any]) -> Tests:

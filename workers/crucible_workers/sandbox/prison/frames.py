@@ -5,8 +5,10 @@ from __future__ import annotations
 import array
 import json
 import os
+import select
 import socket
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +27,10 @@ class FrameTooLarge(BaseException):
     """The other end sent more than `MAX_FRAME_BYTES`."""
 
 
+class FrameLate(BaseException):
+    """The other end stopped in the middle of a frame."""
+
+
 def send_frame(descriptor: int, body: bytes) -> None:
     """Write one frame; raises ChannelClosed when nobody reads any more."""
     frame = memoryview(_LENGTH.pack(len(body)) + body)
@@ -35,12 +41,22 @@ def send_frame(descriptor: int, body: bytes) -> None:
         raise ChannelClosed from error
 
 
-def receive_frame(descriptor: int) -> bytes:
-    """Read one frame; raises ChannelClosed at its end and FrameTooLarge beyond the bound."""
-    (length,) = _LENGTH.unpack(_read_exactly(descriptor, _LENGTH.size))
+def receive_frame(descriptor: int, deadline: float | None = None) -> bytes:
+    """Read one frame.
+
+    Args:
+        descriptor: where from.
+        deadline: on the monotonic clock; None waits for ever.
+
+    Raises:
+        ChannelClosed: at the end.
+        FrameTooLarge: beyond the bound.
+        FrameLate: at the deadline.
+    """
+    (length,) = _LENGTH.unpack(_read_exactly(descriptor, _LENGTH.size, deadline))
     if length > MAX_FRAME_BYTES:
         raise FrameTooLarge
-    return _read_exactly(descriptor, length)
+    return _read_exactly(descriptor, length, deadline)
 
 
 def send_message(sock: socket.socket, message: Any, descriptors: Sequence[int] = ()) -> None:
@@ -68,14 +84,16 @@ def receive_message(sock: socket.socket) -> tuple[Any, list[int]]:
     return json.loads(body), descriptors
 
 
-def _read_exactly(descriptor: int, size: int) -> bytes:
+def _read_exactly(descriptor: int, size: int, deadline: float | None = None) -> bytes:
     try:
+        _wait_until(descriptor, deadline)
         chunk = os.read(descriptor, size)
         if len(chunk) == size:
             return chunk
         chunks = [chunk]
         missing = size - len(chunk)
         while missing and chunk:
+            _wait_until(descriptor, deadline)
             chunk = os.read(descriptor, min(missing, 1 << 20))
             chunks.append(chunk)
             missing -= len(chunk)
@@ -84,3 +102,12 @@ def _read_exactly(descriptor: int, size: int) -> bytes:
     if missing:
         raise ChannelClosed
     return b"".join(chunks)
+
+
+def _wait_until(descriptor: int, deadline: float | None) -> None:
+    if deadline is None:
+        return
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+        raise FrameLate

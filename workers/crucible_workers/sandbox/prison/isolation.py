@@ -8,6 +8,7 @@ for them before Python 3.12 and a prison carries nothing else. Kernel 5.12 or ne
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import struct
@@ -34,6 +35,15 @@ _LAST_CAPABILITY = 63
 BOX = "/box"
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
+#: what usually stands behind the error of a refused namespace
+_REASONS = {
+    errno.ENOSPC: "a limit such as sysctl user.max_user_namespaces is used up",
+    errno.EPERM: "forbidden, as by sysctl kernel.unprivileged_userns_clone, "
+    "kernel.apparmor_restrict_unprivileged_userns or a container's seccomp profile",
+    errno.ENOSYS: "not built into this kernel",
+    errno.EINVAL: "not built into this kernel",
+}
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -45,7 +55,9 @@ def _call(step: str, result: int) -> int:
 
 def unshare(flags: int, step: str) -> None:
     """Leave the namespaces that `flags` names for new ones."""
-    _call(step, _libc.unshare(flags))
+    if _libc.unshare(flags) < 0:
+        number = ctypes.get_errno()
+        raise StepFailed(f"{step} ({_REASONS.get(number, 'unexpected')})", number)
 
 
 def join_pid_namespace(pidfd: int) -> None:
@@ -146,9 +158,14 @@ def set_limits(cpu_seconds: float, memory_mib: int, processes: int, file_mib: in
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
-        _, hard = resource.getrlimit(kind)
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (bound, bound))
+        bound(kind, value)
+
+
+def bound(kind: int, value: int) -> None:
+    """Set one limit of this process, or keep a tighter one it has."""
+    _, hard = resource.getrlimit(kind)
+    least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (least, least))
 
 
 def drop_privileges(inside: int) -> None:

@@ -5,14 +5,17 @@ The rules of every oracle stand in `crucible_tasks.challenges.evalplus`.
 
 from __future__ import annotations
 
+import cmath
 import copy
 import math
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _FLOAT_TOLERANCE = 1e-6
 _RELATIVE_TOLERANCE = 1e-7
+#: larger ones are objects to numpy, which it cannot compare
+_NUMPY_INTEGERS = range(-(1 << 63), 1 << 64)
 
 
 class OracleMismatch(Exception):
@@ -55,25 +58,62 @@ def _equal(answer: Any, wanted: Any, _arguments: Any, tolerance: float) -> bool:
 def _is_floats(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return bool(value) and all(isinstance(item, float) for item in value)
-    is_array = type(value).__module__ == "numpy" and hasattr(value, "dtype")
-    return value.dtype.name in ("float64", "float32") if is_array else isinstance(value, float)
+    if type(value).__module__ == "numpy" and type(value).__name__ == "ndarray":
+        return value.dtype.name in ("float64", "float32")
+    return isinstance(value, float)
 
 
 def _is_close(answer: Any, wanted: Any, tolerance: float) -> bool:
-    """The comparison of numpy.allclose(answer, wanted, rtol=1e-7, atol=tolerance)."""
-    if isinstance(wanted, (list, tuple)) or hasattr(wanted, "tolist"):
-        try:
-            pairs = list(zip(answer, wanted, strict=True))
-        except (TypeError, ValueError):
-            return False
-        return all(_is_close(left, right, tolerance) for left, right in pairs)
-    try:
-        left, right = complex(answer), complex(wanted)
-    except (TypeError, ValueError, OverflowError):
+    """The comparison of numpy.allclose(answer, wanted, rtol=1e-7, atol=tolerance).
+
+    Unlike numpy, shapes must be equal: nothing is broadcast.
+    """
+    answer, wanted = _plain(answer), _plain(wanted)
+    shape = _shape(wanted)
+    if shape is None or _shape(answer) != shape:
         return False
-    if isinstance(answer, str) or isinstance(wanted, str):
+    return all(
+        _is_close_number(left, right, tolerance)
+        for left, right in zip(_leaves(answer), _leaves(wanted), strict=True)
+    )
+
+
+def _is_close_number(answer: Any, wanted: Any, tolerance: float) -> bool:
+    if answer == wanted:
+        return True
+    # an infinity is close to itself only: its own tolerance would be infinite
+    if not (cmath.isfinite(answer) and cmath.isfinite(wanted)):
         return False
-    return left == right or abs(left - right) <= tolerance + _RELATIVE_TOLERANCE * abs(right)
+    return bool(abs(answer - wanted) <= tolerance + _RELATIVE_TOLERANCE * abs(wanted))
+
+
+def _plain(value: Any) -> Any:
+    """numpy's scalars and arrays as Python's numbers and lists."""
+    return value.tolist() if type(value).__module__ == "numpy" else value
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """As numpy has it; None for what it cannot compare as numbers, ragged lists included."""
+    if not isinstance(value, (list, tuple)):
+        return () if _is_number(value) else None
+    shapes = {_shape(_plain(item)) for item in value}
+    if len(shapes) > 1 or None in shapes:
+        return None
+    return (len(value), *(shapes.pop() or ())) if shapes else (0,)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, int):
+        return value in _NUMPY_INTEGERS
+    return isinstance(value, (float, complex))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(_plain(item))
+    else:
+        yield value
 
 
 def _sets(answer: Any, wanted: Any, arguments: Any, tolerance: float) -> bool:

@@ -142,19 +142,22 @@ class Channel:
         body = json.dumps([positional, pairs])
         self._send(f"{head}\n{body}".encode())
         self.call_count += 1
-        return self._answer(encoder.table)
+        return self._answer(verb, encoder.table)
 
-    def _answer(self, table: list[Any]) -> Any:
+    def _answer(self, verb: str, table: list[Any]) -> Any:
         while True:
             message = self._receive()
             match message:
-                case ["callback", str(verb), int(handle), list(args), list(pairs)]:
-                    self._call_back(verb, handle, args, pairs)
+                case ["callback", str(wish), int(handle), list(args), list(pairs)]:
+                    self._call_back(wish, handle, args, pairs)
                 case ["return", value, list(updates)]:
                     self.last_value = result = self._finish(table, value, updates)
                     return result
                 case ["raise", [str(name), list(kinds), str(text), list(args)], list(updates)]:
                     self._finish(table, None, updates)
+                    if verb != "next" and "StopIteration" in kinds:
+                        # as PEP 479 has it: `all(map(…))` would take it for the end and be true
+                        name, kinds = "RuntimeError", ["RuntimeError"]
                     raise self.exception(name, kinds, text, args)
                 case ["exit", str(text)]:
                     self.end = text
@@ -180,11 +183,13 @@ class Channel:
         kind = self._classes.get(name, base)
         if not issubclass(kind, Exception):
             kind = base
-        remote = type(name, (kind, RemoteError), {"__module__": kind.__module__})
         try:
+            # Exception itself cannot stand before its own subclass
+            bases = (RemoteError,) if kind is Exception else (kind, RemoteError)
+            remote: Any = type(name, bases, {"__module__": kind.__module__})
             error: Exception = remote(*[Decoder(self).decode(item) for item in args])
         except Exception:
-            error = type(name, (RemoteError,), {})(text)
+            error = RemoteError(text)
         error.__dict__["text"] = text
         return error
 

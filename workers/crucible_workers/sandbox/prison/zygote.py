@@ -7,10 +7,13 @@ message asks for one child.
 
 from __future__ import annotations
 
+import _sitebuiltins
+import builtins
 import fcntl
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -29,6 +32,8 @@ _PRELOADED = (
     "statistics string textwrap threading time types typing"
 ).split()
 _DRIVER_BOX_MIB = 64
+#: room for the largest published tests and for the values they are given
+_DRIVER_MEMORY_MIB = 8192
 _CHANNEL = 3
 #: closed before the program runs
 _COMPLAIN = 4
@@ -55,6 +60,12 @@ def _serve(control: socket.socket, config: dict[str, Any]) -> None:
         os._exit(1)
     for name in _PRELOADED:
         __import__(name)
+    for name in ("exit", "quit"):
+        # the `site` module defines these, and it is left out with everybody's packages
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "the end of file"))
+    for stream in (sys.stdout, sys.stderr):
+        # a lone surrogate that a program prints is no reason to fail it
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     system_calls.seccomp_filter()
     gc.collect()
     # frozen objects are not touched by the collector, so their pages stay shared after a fork
@@ -262,6 +273,8 @@ def _serve_challenges(control: socket.socket, config: dict[str, Any]) -> None:
     if config["backend"] != "process":
         isolation.open_box(_DRIVER_BOX_MIB)
         isolation.drop_privileges(config["program_user"])
+    # a candidate may return `range(10**11)` to a test that makes a list of it
+    isolation.bound(resource.RLIMIT_AS, _DRIVER_MEMORY_MIB << 20)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         message, descriptors = receive_message(control)
