@@ -1,0 +1,102 @@
+"""What the doors tell about a run: how far it is, its scores, its verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from crucible_tasks.planning import RunKind, RunState
+from crucible_tasks.quality import Quality
+from crucible_tasks.scores import Score
+from crucible_tasks.verdict import Mode, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One line about a run."""
+
+    id: str
+    kind: RunKind
+    state: RunState
+    #: the model's normalised spec; for an evaluation the file the completions came from
+    model: str
+    #: name, not digest
+    dataset: str
+    challenges: int
+    #: completions per challenge; for an evaluation the most any challenge has
+    n: int
+    ks: tuple[int, ...]
+    seed: int
+    #: None for an evaluation
+    temperature: float | None
+    grader: str
+    #: seconds since the epoch
+    created_at: float
+    finished_at: float | None
+    sweep_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeCount:
+    """How many completions ended this way."""
+
+    outcome: Outcome
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; counts are completions."""
+
+    state: RunState
+    planned: int
+    generated: int
+    judged: int
+    passed: int
+    outcomes: tuple[OutcomeCount, ...]
+    #: given up after the bounded attempts: ours, never a wrong answer
+    infra: int
+    #: why something is missing, most frequent first
+    failures: tuple[str, ...]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state in (RunState.FINISHED, RunState.INCOMPLETE, RunState.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Everything worth knowing about a run at once."""
+
+    run: RunInfo
+    scores: tuple[Score, ...]
+    quality: Quality
+    progress: Progress
+    #: from the start to the last result; None before the start
+    seconds: float | None
+    manifest: dict[str, Any]
+
+    @property
+    def outcomes(self) -> tuple[OutcomeCount, ...]:
+        """How the judged completions ended."""
+        return self.progress.outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One completion and what became of it."""
+
+    task_id: str
+    #: from 0 within its challenge
+    index: int
+    #: `missing` while there is no verdict
+    outcome: Outcome
+    detail: str
+    cpu_seconds: float
+    wall_seconds: float
+    #: None while there is no verdict
+    mode: Mode | None
+    passed: bool
+    #: line of the samples file, from 1; None for sampled completions
+    line: int | None

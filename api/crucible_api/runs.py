@@ -1,0 +1,245 @@
+"""Runs: plan them, start, stop and resume them, and tell how they stand.
+
+The doors call only this. It writes plans and wishes into the database and reads results from it;
+the work itself is sent, and its results are stored, by the controller.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crucible_api import standing
+from crucible_api.export import Exported, write_export
+from crucible_api.planned_rows import PlannedRows, benchmark_rows, evaluation_rows
+from crucible_api.reports import Progress, RunInfo, RunSummary, VerdictRow
+from crucible_infra.artifacts import ArtifactStore, open_store
+from crucible_infra.database import Database, open_database
+from crucible_infra.database.attempts import AttemptRow, Stage, forget_attempts, store_attempts
+from crucible_infra.database.completions import each_completion, insert_completions
+from crucible_infra.database.counts import challenge_counts, challenge_totals
+from crucible_infra.database.runs import (
+    RunRow,
+    find_run,
+    insert_run,
+    lock_run,
+    matching_runs,
+    newest_runs,
+    update_run,
+)
+from crucible_infra.errors import InvalidInput, RunNotFound
+from crucible_infra.settings import Settings
+from crucible_tasks.challenge import Limits
+from crucible_tasks.challenges import Dataset, decode, encode
+from crucible_tasks.control import RECONCILE, Reconcile
+from crucible_tasks.planning import (
+    BenchmarkPlan,
+    EvaluationPlan,
+    ImportedCompletion,
+    RunState,
+    grader_label,
+)
+from crucible_tasks.scores import Counts
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature
+
+#: names the newest run
+LATEST = "latest"
+
+#: how many runs an ambiguous beginning is answered with
+_SHOWN = 3
+
+_NOT_REGENERATED = "a regrade samples nothing; crucible runs resume does"
+
+
+def _send(signature: Signature) -> object:
+    # Celery costs 0.2 s to import, and most of what is asked about runs sends nothing
+    from crucible_tasks.sending import send  # noqa: PLC0415
+
+    return send(signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The run service. Every method takes a whole run id, and raises RunNotFound for another."""
+
+    database: Database
+    artifacts: ArtifactStore
+    send: Callable[[Signature], object] = _send
+
+    def plan_benchmark(self, plan: BenchmarkPlan) -> str:
+        """Write down a run that samples; returns its id. Nothing is sent before `start`.
+
+        Raises InvalidInput for what cannot be planned, StorageError when it cannot be written.
+        """
+        if plan.n < 1 or not plan.dataset.challenges:
+            raise InvalidInput("a run needs at least one completion of one challenge")
+        return self._plan(benchmark_rows(plan, self.artifacts.put(encode(plan.dataset))))
+
+    def plan_evaluation(
+        self,
+        dataset: Dataset,
+        completions: Sequence[ImportedCompletion],
+        ks: Sequence[int],
+        limits: Limits | None,
+        source: str,
+    ) -> str:
+        """Write down a run whose completions are there already; returns its id.
+
+        `source` names where they came from. Raises FormatError for a challenge the dataset does
+        not have, InvalidInput when there are no completions.
+        """
+        plan = EvaluationPlan(dataset, completions, ks, limits, source)
+        return self._plan(evaluation_rows(plan, self.artifacts.put(encode(dataset))))
+
+    def start(self, run_id: str) -> None:
+        """Let the controller send whatever is missing, whatever was given up or sent before.
+
+        A finished run stays as it is. Raises BrokerUnavailable.
+        """
+        with self.database.writing() as connection:
+            run = _found(run_id, lock_run(connection, run_id))
+            if run.state == RunState.FINISHED:
+                return
+            forget_attempts(connection, run_id)
+            update_run(
+                connection,
+                run_id,
+                state=RunState.RUNNING,
+                started_at=run.started_at or time.time(),
+                finished_at=None,
+            )
+        self.send(RECONCILE.signature(Reconcile(run_id)))
+
+    def resume(self, run_id: str) -> None:
+        """Go on with a run that was stopped, killed or given up; the same as `start`."""
+        self.start(run_id)
+
+    def stop(self, run_id: str) -> None:
+        """Send nothing more of this run; what is under way is still stored."""
+        with self.database.writing() as connection:
+            run = _found(run_id, lock_run(connection, run_id))
+            if run.state in (RunState.PLANNED, RunState.RUNNING):
+                update_run(connection, run_id, state=RunState.STOPPED, finished_at=time.time())
+
+    def regrade(self, run_id: str) -> None:
+        """Judge every stored completion again with this version's grader; nothing is sampled.
+
+        Each verdict stays until its successor arrives: under another label beside it, under the
+        same label (a new round) in its place. Raises BrokerUnavailable.
+        """
+        with self.database.writing() as connection:
+            run = _found(run_id, lock_run(connection, run_id))
+            forget_attempts(connection, run_id)
+            store_attempts(
+                connection,
+                [
+                    AttemptRow(
+                        run_id, count.task_id, Stage.GENERATION, 0, True, _NOT_REGENERATED, None
+                    )
+                    for count in challenge_counts(connection, run)
+                    if count.generated < count.planned
+                ],
+            )
+            update_run(
+                connection,
+                run_id,
+                grader=grader_label(),
+                grade_round=run.grade_round + 1,
+                state=RunState.RUNNING,
+                started_at=time.time(),
+                finished_at=None,
+            )
+        self.send(RECONCILE.signature(Reconcile(run_id)))
+
+    def progress(self, run_id: str) -> Progress:
+        """How far the run is; cheap enough to be asked five times a second."""
+        with self.database.reading() as connection:
+            return standing.progress(connection, _found(run_id, find_run(connection, run_id)))
+
+    def summary(self, run_id: str) -> RunSummary:
+        """Scores, validity, progress and manifest of a run, finished or not."""
+        with self.database.reading() as connection:
+            return standing.summary(connection, _found(run_id, find_run(connection, run_id)))
+
+    def counts(self, run_id: str) -> tuple[Counts, ...]:
+        """Per challenge, in the dataset's order, the judged completions and those that passed."""
+        with self.database.reading() as connection:
+            return standing.counts(connection, _found(run_id, find_run(connection, run_id)))
+
+    def verdict_rows(self, run_id: str) -> tuple[VerdictRow, ...]:
+        """Every stored completion and its verdict, in the order of the file or the dataset."""
+        with self.database.reading() as connection:
+            run = _found(run_id, find_run(connection, run_id))
+            return tuple(standing.verdict_rows(connection, run))
+
+    def list_runs(self, limit: int = 20) -> tuple[RunInfo, ...]:
+        """The last runs planned, newest first."""
+        with self.database.reading() as connection:
+            rows = newest_runs(connection, limit)
+            totals = challenge_totals(connection, [row.id for row in rows])
+        return tuple(standing.run_info(row, totals.get(row.id, 0)) for row in rows)
+
+    def find_run(self, text: str) -> RunInfo:
+        """The run a user means: a whole id, its beginning or its random end, or `latest`.
+
+        Raises RunNotFound when there is none or more than one.
+        """
+        with self.database.reading() as connection:
+            exact = find_run(connection, text)
+            if exact is not None:
+                rows: tuple[RunRow, ...] = (exact,)
+            elif text == LATEST:
+                rows = newest_runs(connection, 1)
+            else:
+                rows = matching_runs(connection, text, _SHOWN + 1) if text else ()
+            row = _only(text, rows)
+            return standing.run_info(row, challenge_totals(connection, [row.id])[row.id])
+
+    def export(self, run_id: str, directory: Path) -> tuple[Path, ...]:
+        """Write the run's manifest, completions and verdicts as files; see `export`."""
+        summary = self.summary(run_id)
+        with self.database.reading() as connection:
+            run = _found(run_id, find_run(connection, run_id))
+            dataset = decode(self.artifacts.get(run.dataset_artifact))
+            exported = Exported(
+                summary,
+                dataset,
+                each_completion(connection, run_id),
+                standing.verdict_rows(connection, run),
+            )
+            return write_export(exported, directory)
+
+    def _plan(self, rows: PlannedRows) -> str:
+        with self.database.writing() as connection:
+            insert_run(connection, rows.run, rows.challenges)
+            insert_completions(connection, rows.completions)
+        return rows.run.id
+
+
+def open_runs(settings: Settings) -> Runs:
+    """The run service over the configured database and artifact store.
+
+    Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
+    """
+    return Runs(open_database(settings.database_url), open_store(settings.artifacts_url))
+
+
+def _found(run_id: str, run: RunRow | None) -> RunRow:
+    if run is None:
+        raise RunNotFound(f"no run is called {run_id}", hint="crucible runs list")
+    return run
+
+
+def _only(text: str, rows: Sequence[RunRow]) -> RunRow:
+    if len(rows) == 1:
+        return rows[0]
+    if not rows:
+        problem = "there are no runs yet" if text == LATEST else f"no run begins with {text!r}"
+        raise RunNotFound(problem, hint="crucible runs list")
+    names = ", ".join(row.id for row in rows[:_SHOWN]) + (", …" if len(rows) > _SHOWN else "")
+    raise RunNotFound(f"several runs match {text!r}: {names}", hint="give more of the id")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from crucible_infra.database import Database, open_database
+from crucible_infra.database.connection import connect
+from crucible_infra.errors import DatabaseUnavailable, DiskFull, InvalidInput
+from services import free_port
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return open_database(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_an_unreachable_postgres_is_named_without_its_password() -> None:
+    port = free_port()
+    with pytest.raises(DatabaseUnavailable) as caught:
+        open_database(f"postgresql://crucible:s3cret@127.0.0.1:{port}/runs")
+    assert f"postgresql+psycopg://crucible:***@127.0.0.1:{port}/runs" in caught.value.message
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:pw@h:abc/x", "nonsense", "", "mysql://u:pw@h/x"])
+def test_what_is_no_usable_url_is_bad_input_and_hides_its_password(url: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        connect(url)
+    assert "pw" not in caught.value.message
+
+
+def test_a_database_in_memory_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="neither a SQLite file nor Postgres"):
+        connect("sqlite://")
+
+
+def test_a_directory_in_the_files_place_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match="unable to open database file"):
+        open_database(f"sqlite:///{tmp_path}")
+
+
+def test_a_file_where_the_folder_should_be_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseUnavailable, match="file"):
+        open_database(f"sqlite:///{tmp_path / 'file' / 'x.db'}")
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"something else entirely" * 100)
+    with pytest.raises(DatabaseUnavailable, match="not a database"):
+        open_database(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_a_full_disk_is_named(database: Database, tmp_path: Path) -> None:
+    with database.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(DiskFull) as caught, database.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE t AS SELECT zeroblob(1000000)")
+    assert caught.value.message.startswith(str(tmp_path / "x.db"))
+    assert "crucible runs resume" in (caught.value.hint or "")
+    database.close()
+
+
+def test_a_mistake_of_ours_is_not_a_storage_error(database: Database) -> None:
+    with pytest.raises(sqlalchemy.exc.IntegrityError), database.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO runs (id) VALUES ('x')")
+    database.close()
+
+
+def test_sqlite_keeps_a_log_ahead_and_checks_references(database: Database) -> None:
+    with database.reading() as connection:
+        found = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    assert found == ["wal", 1, 1, 30_000]
+    database.close()
+
+
+def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
+    with database.writing() as writer:
+        writer.exec_driver_sql("CREATE TABLE t (x)")
+        with database.reading() as reader:
+            assert reader.exec_driver_sql("SELECT count(*) FROM runs").scalar() == 0
+    database.close()
+
+
+def test_writers_of_other_processes_are_waited_for(database: Database, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    release.start()
+    with database.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+    release.join()
+    other.close()
+    database.close()

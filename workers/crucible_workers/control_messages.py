@@ -1,0 +1,139 @@
+"""Between rows and messages: what the controller stores, and what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from crucible_infra.database.attempts import AttemptRow
+from crucible_infra.database.completions import CompletionRow
+from crucible_infra.database.runs import ChallengeRow, RunRow
+from crucible_infra.database.verdicts import VerdictRow
+from crucible_tasks.challenge import Limits
+from crucible_tasks.completion import Completion, Finish, Form
+from crucible_tasks.evaluation import EVALUATION, Evaluation, EvaluationRequest, Judgement
+from crucible_tasks.generation import GENERATION, GenerationRequest, Prompt
+from crucible_tasks.planning import MESSAGE_COMPLETIONS, batches
+from crucible_tasks.sampling import Sampling
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message, and the attempt whose lease it holds."""
+
+    attempt: AttemptRow
+    message: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an answer is not what was asked for."""
+
+    reason: str
+    #: whether asking again can help
+    is_transient: bool = True
+    #: of the request; None when the answer does not tell
+    attempt: int | None = None
+
+
+def completion_row(run_id: str, task_id: str, one: Completion) -> CompletionRow:
+    """What is stored of a completion."""
+    return CompletionRow(
+        run_id,
+        task_id,
+        one.index,
+        str(one.form),
+        one.text,
+        one.seed,
+        str(one.finish),
+        one.prompt_tokens,
+        one.completion_tokens,
+        one.seconds,
+    )
+
+
+def verdict_row(run: RunRow, evaluation: Evaluation, one: Judgement) -> VerdictRow:
+    """What is stored of a verdict."""
+    verdict = one.verdict
+    return VerdictRow(
+        run.id,
+        evaluation.task_id,
+        one.index,
+        evaluation.grader,
+        # another grader's verdict belongs to no round of this run
+        run.grade_round if evaluation.grader == run.grader else 0,
+        str(verdict.outcome),
+        verdict.detail,
+        verdict.cpu_seconds,
+        verdict.wall_seconds,
+        str(verdict.mode),
+        one.extraction,
+        one.program_digest,
+    )
+
+
+def evaluation_problem(run: RunRow, evaluation: Evaluation) -> Problem | None:
+    """Why verdicts are missing from an evaluation; None when it is whole."""
+    reason = evaluation.failure
+    if reason is None and evaluation.grader != run.grader:
+        reason = f"judged by {evaluation.grader}, wanted {run.grader}: another version's worker"
+    if reason is None:
+        ours = (one.verdict for one in evaluation.judgements if one.verdict.outcome.is_ours)
+        reason = next((verdict.detail or str(verdict.outcome) for verdict in ours), None)
+    return None if reason is None else Problem(reason, attempt=evaluation.attempt)
+
+
+def generation_requests(
+    run: RunRow, challenge: ChallengeRow, indices: Sequence[int], attempt: AttemptRow
+) -> Iterator[Outgoing]:
+    """Ask for these completions, a batch per message."""
+    assert run.sampling is not None
+    request = GenerationRequest(
+        run_id=run.id,
+        dataset=run.dataset_artifact,
+        task_id=challenge.task_id,
+        model=run.source,
+        prompt=msgspec.convert(challenge.prompt, Prompt),
+        sampling=msgspec.convert(run.sampling, Sampling),
+        seed_base=challenge.seed_base,
+        indices=(),
+        attempt=attempt.failures,
+    )
+    for batch in batches(indices, run.batch):
+        yield Outgoing(attempt, GENERATION.signature(replace(request, indices=batch)))
+
+
+def evaluation_requests(
+    run: RunRow, rows: Sequence[CompletionRow], attempt: AttemptRow
+) -> Iterator[Outgoing]:
+    """Ask for the verdicts on these completions of one challenge."""
+    request = EvaluationRequest(
+        run_id=run.id,
+        dataset=run.dataset_artifact,
+        task_id=attempt.task_id,
+        completions=(),
+        limits=None if run.limits is None else msgspec.convert(run.limits, Limits),
+        attempt=attempt.failures,
+    )
+    for batch in batches(rows, MESSAGE_COMPLETIONS):
+        completions = tuple(_completion(row) for row in batch)
+        yield Outgoing(attempt, EVALUATION.signature(replace(request, completions=completions)))
+
+
+def _completion(row: CompletionRow) -> Completion:
+    return Completion(
+        row.index,
+        Form(row.form),
+        row.text,
+        row.seed,
+        Finish(row.finish),
+        row.prompt_tokens,
+        row.completion_tokens,
+        row.seconds,
+    )
