@@ -41,6 +41,7 @@ from crucible_tasks.planning import (
     ImportedCompletion,
     RunState,
     grader_label,
+    refuse_unjudgeable,
 )
 from crucible_tasks.scores import Counts
 
@@ -78,6 +79,7 @@ class Runs:
         """
         if plan.n < 1 or not plan.dataset.challenges:
             raise InvalidInput("a run needs at least one completion of one challenge")
+        refuse_unjudgeable(plan.dataset)
         return self._plan(benchmark_rows(plan, self.artifacts.put(encode(plan.dataset))))
 
     def plan_evaluation(
@@ -93,6 +95,7 @@ class Runs:
         `source` names where they came from. Raises FormatError for a challenge the dataset does
         not have, InvalidInput when there are no completions.
         """
+        refuse_unjudgeable(dataset)
         plan = EvaluationPlan(dataset, completions, ks, limits, source)
         return self._plan(evaluation_rows(plan, self.artifacts.put(encode(dataset))))
 

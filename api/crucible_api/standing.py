@@ -178,7 +178,16 @@ def _quality(connection: Connection, run: RunRow, found: Progress) -> Quality:
         missing=found.planned - found.judged - found.infra,
         planned=found.planned,
         judged=found.judged,
+        unanswered=_unanswered(connection, run),
     )
+
+
+def _unanswered(connection: Connection, run: RunRow) -> int:
+    """How many challenges a samples file leaves out; a benchmark has what was asked for."""
+    if run.kind != RunKind.EVALUATION:
+        return 0
+    in_dataset: int = run.manifest["dataset"]["challenges"]
+    return in_dataset - run_count(connection, run.id).challenges
 
 
 def _seconds(run: RunRow) -> float | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from crucible_tasks.challenge import Limits
+from crucible_infra.errors import UnsupportedLanguage
+from crucible_tasks.challenge import Language, Limits
 from crucible_tasks.completion import Form
 from crucible_tasks.evaluation import GRADER
 from crucible_tasks.generation import ModelIdentity, Prompt
@@ -112,6 +113,16 @@ def new_id(now: float | None = None) -> str:
     moment = time.gmtime(time.time() if now is None else now)
     tail = "".join(secrets.choice(_ID_ALPHABET) for _ in range(4))
     return f"{time.strftime('%Y%m%d-%H%M%S', moment)}-{tail}"
+
+
+def refuse_unjudgeable(dataset: Dataset) -> None:
+    """Raise UnsupportedLanguage when a challenge is in a language that no sandbox runs."""
+    for challenge in dataset.challenges:
+        if challenge.language is not Language.PYTHON:
+            raise UnsupportedLanguage(
+                f"{dataset.name}: {challenge.task_id} is {challenge.language}; "
+                "only Python can be judged"
+            )
 
 
 def grader_label() -> str:

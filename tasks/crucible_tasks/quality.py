@@ -27,6 +27,8 @@ class Quality:
     missing: int
     planned: int
     judged: int
+    #: challenges of the dataset that a samples file does not answer; they are in no score
+    unanswered: int = 0
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -37,8 +39,12 @@ class Quality:
 
     @property
     def coverage(self) -> float:
-        """Share of the planned completions that have a verdict; 1 when nothing was planned."""
-        return self.judged / self.planned if self.planned else 1.0
+        """Share of what should have a verdict and has; 1 when nothing was planned.
+
+        A challenge without an answer counts as one completion without a verdict.
+        """
+        wanted = self.planned + self.unanswered
+        return self.judged / wanted if wanted else 1.0
 
     @property
     def is_complete(self) -> bool:
@@ -54,6 +60,7 @@ class Quality:
 
     def _parts(self) -> tuple[tuple[int, str, str], ...]:
         return (
+            (self.unanswered, "challenge without an answer", "challenges without an answer"),
             (self.missing, "missing", "missing"),
             (self.infra_errors, "host failure", "host failures"),
             (self.extraction_failures, "without code", "without code"),
@@ -70,4 +77,5 @@ def _counted(count: int, one: str, many: str) -> str:
 
 def _percent(quality: Quality) -> str:
     """Round down: 100 % must mean all of them."""
-    return f"{int(quality.coverage * 1000) / 10:g} %"
+    share = quality.judged / quality.planned if quality.planned else 1.0
+    return f"{int(share * 1000) / 10:g} %"
