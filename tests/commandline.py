@@ -70,6 +70,12 @@ class Crucible:
         return Said(child.wait(PATIENCE_SECONDS), "", shown.decode())
 
 
+def at_home(home: Path, **extra: str) -> Crucible:
+    """The program with its results in this directory, and little else of the environment."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return Crucible(home, {**kept, "HOME": str(home), "CRUCIBLE_HOME": str(home), **extra})
+
+
 def _with_default_signals() -> None:
     # a test run in the background of a script has inherited an ignored SIGINT
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from commandline import Crucible
+from commandline import Crucible, at_home
 
 
 @pytest.fixture
@@ -15,5 +14,4 @@ def crucible(tmp_path: Path) -> Crucible:
     """The program, its results in a directory of the test."""
     home = tmp_path / "crucible"
     home.mkdir()
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return Crucible(home, {**kept, "HOME": str(home), "CRUCIBLE_HOME": str(home)})
+    return at_home(home)

@@ -10,7 +10,7 @@ import pytest
 
 from commandline import Crucible
 from crucible_tasks.challenge import Challenge
-from crucible_tasks.challenges import open_dataset
+from crucible_tasks.challenges import open_dataset, select, write_rows
 
 #: their tests compare with ==, call math's abs and <, compare lists, compare texts
 TASK_IDS = ("HumanEval/0", "HumanEval/2", "HumanEval/14", "HumanEval/161")
@@ -65,10 +65,10 @@ _SAY_PASSED = """
 _WRITE_TO_ALL = """
     import os, struct
     for text in (b'["passed", ""]', b'["finished", ""]', b'["return", true]', b'passed\\n'):
-        for frame in (text, struct.pack("<I", len(text)) + text, struct.pack(">I", len(text)) + text):
+        for length in (b"", struct.pack("<I", len(text)), struct.pack(">I", len(text))):
             for number in range(256):
                 try:
-                    os.write(number, frame)
+                    os.write(number, length + text)
                 except OSError:
                     pass
 """
@@ -133,8 +133,12 @@ def _answer(challenge: Challenge, body: str, form: str) -> dict[str, str]:
 
 def _judge(crucible: Crucible, rows: list[dict[str, str]]) -> tuple[Any, list[Any]]:
     samples, verdicts = crucible.home / "samples.jsonl", crucible.home / "verdicts.jsonl"
+    # only what is answered here: challenges without an answer would lower the coverage
+    dataset = crucible.home / "humaneval-part.jsonl"
+    dataset.write_bytes(write_rows(select(open_dataset("humaneval"), task_ids=TASK_IDS)))
     samples.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    said = crucible("evaluate", str(samples), "--output", str(verdicts), "--json")
+    words = ["--dataset", str(dataset), "--output", str(verdicts), "--json"]
+    said = crucible("evaluate", str(samples), *words)
     assert said.code == 0, said.err
     return json.loads(said.out), [json.loads(line) for line in verdicts.read_text().splitlines()]
 
