@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from crucible_tasks.decoding import decoder
+
 if TYPE_CHECKING:
     from celery.canvas import Signature
 
@@ -48,6 +50,9 @@ class Contract(Generic[Request, Result]):
         Raises msgspec.ValidationError in the worker when the message is not a valid request.
         """
         from crucible_tasks.celery_app import app  # noqa: PLC0415 -- Celery costs 0.2 s to import
+
+        # before several threads convert their first messages
+        decoder(self.request)
 
         def run(message: dict[str, Any]) -> Any:
             result = function(msgspec.convert(message, self.request))

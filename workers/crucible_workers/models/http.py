@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from crucible_infra.errors import BrokenStream, InvalidInput, ServerTimeout
+from crucible_tasks.decoding import decoder
 from crucible_workers.models.faults import Faults
 from crucible_workers.models.patience import Patience, persist
 
@@ -89,7 +90,7 @@ class HttpClient:
     def decode(self, data: bytes, answer: type[Answer]) -> Answer:
         """JSON of this shape, or BrokenStream."""
         try:
-            return msgspec.json.decode(data, type=answer)
+            return decoder(answer).decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BrokenStream(
                 f"{self.url} did not answer as its protocol says: {error}"
