@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from crucible_infra import settings
 from crucible_infra.errors import SandboxBroken, SandboxUnavailable
 from crucible_tasks.challenge import Limits
 from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_message, send_message
@@ -98,7 +99,8 @@ class Prison:
             pass_fds=[control.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=None,
+            # a zygote's traceback is for whoever debugs it; its reasons come over the channel
+            stderr=None if settings.current().is_debugging else subprocess.DEVNULL,
             start_new_session=True,
         )
 
