@@ -167,6 +167,7 @@ class ChallengeDriver:
             theirs.close()
             reply, _ = receive_message(self.control)
         except ChannelClosed as error:
+            self.control.close()
             raise SandboxBroken("the driver's prison died while loading tests") from error
         finally:
             theirs.close()

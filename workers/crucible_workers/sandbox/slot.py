@@ -95,6 +95,10 @@ class Slot:
             if driver.is_shared:
                 return self._judge_shared(challenge, source, limits)
             return self._judge_split(driver, source, limits)
+        except SandboxBroken:
+            # else a dead prison would answer the next program too
+            self.close()
+            raise
         except (ChannelClosed, OSError) as error:
             self.close()
             raise SandboxBroken("a prison died while judging") from error

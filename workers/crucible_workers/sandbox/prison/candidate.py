@@ -10,6 +10,7 @@ import asyncio
 import builtins
 import inspect
 import json
+import operator
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -238,6 +239,8 @@ _VERBS: dict[str, Callable[..., Any]] = {
     "item": lambda value, key: value[key],
     "set_item": lambda value, key, item: value.__setitem__(key, item),
     "text": str,
+    "repr": repr,
+    "operate": lambda value, name, other: getattr(operator, name)(value, other),
     "equal": lambda value, other: bool(value == other),
     "await": _await,
 }

@@ -20,7 +20,7 @@ from typing import Any
 
 from .frames import ChannelClosed, FrameTooLarge
 from .oracles import OracleMismatch, check_oracle, expected_results
-from .remote import BadProtocol, CandidateGone, Channel, Remote, RemoteError
+from .remote import BadProtocol, CandidateGone, Channel, RemoteError
 
 _TESTS_FILE = "<tests>"
 _DETAIL_LIMIT = 300
@@ -74,6 +74,7 @@ class Tests:
         except (CandidateGone, BadProtocol, FrameTooLarge) as error:
             return _refusal(error)
         except BaseException as error:
+            remote.is_over = True
             return _explain(error, remote)
         # a test may swallow CandidateGone; a candidate that is gone passes nothing
         return ["error", remote.end] if remote.end is not None else ["passed", ""]
@@ -138,8 +139,7 @@ class Tests:
 
 
 def _needs_classes(tree: ast.Module, names: frozenset[str]) -> bool:
-    """Whether tests inherit from, catch or type-check what only the program defines, patch it or read
-    what it prints.
+    """Whether tests need what only lives in the program: its classes, its output, its module.
 
     A stand-in is no class. This is a property of the tests alone: no program can choose the mode.
     """
@@ -222,7 +222,7 @@ def _failure_detail(line: str, message: str, remote: Channel) -> str:
     if message and line and message not in line:
         parts.append(message)
     if remote.call_count:
-        parts.append(f"the last call returned {_short(remote.last_value)}")
+        parts.append(f"the last call returned {reprlib.repr(remote.last_value)}")
     return "; ".join(parts)[:_DETAIL_LIMIT]
 
 
@@ -230,10 +230,6 @@ def _failing_line(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line or "" for frame in frames if frame.filename == _TESTS_FILE]
     return lines[-1].strip() if lines else ""
-
-
-def _short(value: Any) -> str:
-    return repr(value) if isinstance(value, Remote) else reprlib.repr(value)
 
 
 def _run_suites(namespace: dict[str, Any]) -> None:

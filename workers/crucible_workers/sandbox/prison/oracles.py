@@ -88,7 +88,7 @@ def _is_close_number(answer: Any, wanted: Any, tolerance: float) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """numpy's scalars and arrays as Python's numbers and lists."""
+    """Scalars and arrays of numpy as Python's numbers and lists."""
     return value.tolist() if type(value).__module__ == "numpy" else value
 
 

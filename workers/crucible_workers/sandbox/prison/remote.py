@@ -2,15 +2,15 @@
 
 A stand-in gives values: results of calls, attributes, items, iteration, length. It never lets the
 candidate answer a question that decides an assertion: comparing a stand-in with plain data is
-false, ordering and arithmetic are type errors. So an object whose `__eq__` is always true, or
-whose `__lt__` is, makes no test pass.
+false, ordering and arithmetic with plain data are type errors. So an object whose `__eq__` is
+always true, or whose `__lt__` is, makes no test pass.
 """
 
 from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
 from .frames import receive_frame, send_frame
@@ -18,6 +18,12 @@ from .values import Decoder, Encoder, ValueRefused
 
 #: dunder attributes that are plain description
 _DESCRIPTIONS = frozenset({"__name__", "__qualname__", "__doc__", "__dict__"})
+
+#: what two objects of the program may do with each other
+_OPERATORS = (
+    "__add__ __sub__ __mul__ __matmul__ __truediv__ __floordiv__ __mod__ __pow__ "
+    "__and__ __or__ __xor__ __lt__ __le__ __gt__ __ge__"
+).split()
 
 
 class CandidateGone(BaseException):
@@ -77,10 +83,27 @@ class Remote:
         return text
 
     def __repr__(self) -> str:
-        return "<an object of the program>"
+        if self._channel.is_over:
+            return "<an object of the program>"
+        text: str = self._channel.ask("repr", self._number)
+        return text
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an object of the program cannot be copied")
+
+
+def _among_stand_ins(name: str) -> Callable[[Remote, object], Any]:
+    def operate(self: Remote, other: object) -> Any:
+        # with plain data it would decide `abs(answer - 3) < 1e-6` by itself
+        if not isinstance(other, Remote):
+            return NotImplemented
+        return self._channel.ask("operate", self._number, name, args=(other,))
+
+    return operate
+
+
+for _operator in _OPERATORS:
+    setattr(Remote, _operator, _among_stand_ins(_operator))
 
 
 class RemoteCallable(Remote):
@@ -115,6 +138,8 @@ class Channel:
         #: the last value a call returned, for the explanation of a failure
         self.last_value: Any = None
         self.call_count = 0
+        #: set before a failure is explained, which asks the program nothing
+        self.is_over = False
 
     def ready(self) -> dict[str, Any] | list[Any]:
         """Wait for the program's top level: the values of the needed names, or how it failed."""

@@ -99,11 +99,13 @@ class Encoder:
             return {"named": [name, self.encode_all(tuple.__iter__(value))]}
         if name is not None and not isinstance(value, PLAIN_BASES):
             return self.number(value) or {"object": [name, self.encode_state(value)]}
+        # before the plain bases: numpy.float64 is a float, but no tolerance takes it for one
+        encoded = encode_numpy(value) if kind.__module__ == "numpy" else None
+        if encoded is not None:
+            return encoded
         for base, encoder in FLATTENED:
             if isinstance(value, base):
                 return encoder(self, value)
-        if kind.__module__ == "numpy":
-            return encode_numpy(value) or self.peer.export(value)
         return self.peer.export(value)
 
 

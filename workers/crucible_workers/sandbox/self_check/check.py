@@ -1,0 +1,56 @@
+"""One program judged against one test, and the outcomes that mean the sandbox holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from textwrap import dedent, indent
+
+from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests
+from crucible_tasks.verdict import Outcome, Verdict
+from crucible_workers.sandbox.interface import Sandbox
+
+PASSED = frozenset({Outcome.PASSED})
+NOT_PASSED = frozenset(Outcome) - {Outcome.PASSED, Outcome.INFRA_ERROR, Outcome.MISSING}
+_LIMITS = Limits(cpu_seconds=1.0, memory_mib=1024, processes=32, file_mib=16, output_mib=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One attack or promise."""
+
+    name: str
+    #: "verdict", "files", "network", "kernel", "resources", "promises"
+    topic: str
+    program: str
+    test: str
+    expected: frozenset[Outcome] = PASSED
+    #: whether it holds without walls too, in the `process` backend
+    is_universal: bool = False
+    limits: Limits = field(default=_LIMITS)
+
+
+def run_checks(sandbox: Sandbox, checks: tuple[Check, ...]) -> Iterator[tuple[Check, Verdict]]:
+    """Judge each check; the caller compares with `expected`."""
+    for check in checks:
+        challenge = Challenge(
+            task_id=f"check/{check.name}",
+            language=Language.PYTHON,
+            prompt="",
+            entry_point=None,
+            tests=ScriptTests(check.test),
+            limits=check.limits,
+        )
+        yield check, next(sandbox.judge(challenge, [check.program]))
+
+
+def attack(name: str, topic: str, body: str) -> Check:
+    """A body that returns True when it got through, and raises or returns falsely when not."""
+    lines = indent(dedent(body).strip(), " " * 8)
+    program = f"def attempt():\n    try:\n{lines}\n    except Exception:\n        return False\n"
+    return Check(name, topic, program, "assert not attempt()")
+
+
+def promise(name: str, program: str, test: str) -> Check:
+    """An honest program that must pass everywhere."""
+    return Check(name, "promises", dedent(program), dedent(test), is_universal=True)
