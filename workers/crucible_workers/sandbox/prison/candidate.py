@@ -6,9 +6,7 @@ channel, the driver reads data and makes up its own mind.
 
 from __future__ import annotations
 
-import asyncio
 import builtins
-import inspect
 import json
 import operator
 import sys
@@ -203,9 +201,9 @@ class Candidate:
 def _kind_of(value: Any) -> str:
     if isinstance(value, type):
         return "callable"
-    if inspect.isgenerator(value):
+    if isinstance(value, types.GeneratorType):
         return "generator"
-    if inspect.isawaitable(value):
+    if hasattr(type(value), "__await__"):
         return "awaitable"
     if hasattr(type(value), "__next__"):
         return "iterator"
@@ -222,6 +220,9 @@ def _describe(error: BaseException) -> str:
 
 
 def _await(value: Any) -> Any:
+    # most programs never wait, and every fork would carry it
+    import asyncio
+
     async def wait() -> Any:
         return await value
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
+import importlib
 import linecache
 import reprlib
 import sys
 import traceback
 import types
-import unittest
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,7 @@ class Tests:
         tree = ast.parse(source)
         self.names = self._needed_names(tree)
         self.is_shared = _needs_classes(tree, frozenset(self.names))
+        _import_ahead(tree)
 
         def run(namespace: dict[str, Any]) -> None:
             exec(code, namespace)
@@ -136,6 +138,20 @@ class Tests:
             self._namespace[name] = __import__(name)
         wanted = foreign - sys.stdlib_module_names
         return sorted(wanted | {self._entry_point} if self._entry_point else wanted)
+
+
+def _import_ahead(tree: ast.Module) -> None:
+    """Import what the tests will import, once here rather than in every driver."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    for name in sorted(names):
+        # tests may try an import and go on without it
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def _needs_classes(tree: ast.Module, names: frozenset[str]) -> bool:
@@ -234,6 +250,10 @@ def _failing_line(error: BaseException) -> str:
 
 def _run_suites(namespace: dict[str, Any]) -> None:
     """Run the unittest classes of a test script; a suite that skips or runs nothing fails."""
+    # imported by whoever defines test cases, and by nobody else
+    unittest = sys.modules.get("unittest")
+    if unittest is None:
+        return
     suites = [
         unittest.defaultTestLoader.loadTestsFromTestCase(kind)
         for kind in namespace.values()
