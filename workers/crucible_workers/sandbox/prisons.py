@@ -66,6 +66,11 @@ class Prison:
     def __init__(
         self, role: str, number: int, backend: str, runtime: Runtime | None = None
     ) -> None:
+        if sys.platform != "linux":
+            raise SandboxUnavailable(
+                f"the sandbox needs Linux's namespaces, and this is {sys.platform}",
+                hint="run crucible in a Linux VM or container, or let a Linux worker evaluate",
+            )
         self._runtime = runtime or find_runtime()
         self._directory = tempfile.TemporaryDirectory() if backend == "process" else None
         self.control, theirs = socket.socketpair()
@@ -191,4 +196,4 @@ def _host_path(runtime: Runtime) -> list[str]:
     packages = {
         str(Path(source).parent) for source, target in runtime.binds if "/packages/" in target
     }
-    return [*runtime.path[:2], *sorted(packages)] if sys.platform == "linux" else list(sys.path)
+    return [*runtime.path[:2], *sorted(packages)]

@@ -37,7 +37,6 @@ def _serve(control: socket.socket, config: dict[str, Any]) -> None:
         send_message(control, {"open": False, "reason": str(error)})
         os._exit(1)
     role.prepare()
-    system_calls.seccomp_filter()
     gc.collect()
     # frozen objects are not touched by the collector, so their pages stay shared after a fork
     gc.freeze()
@@ -50,6 +49,8 @@ def _enter(control: socket.socket, config: dict[str, Any]) -> None:
     sys.path[:] = [*config["path"]]
     if config["backend"] == "process":
         return
+    # made once, before anything that needs undoing, and inherited by every fork
+    system_calls.seccomp_filter()
     flags = (
         system_calls.CLONE_NEWNS
         | system_calls.CLONE_NEWNET
