@@ -52,8 +52,10 @@ def _exactly(left: Any, right: Any) -> bool:
     if type(left) is not type(right):
         return False
     if isinstance(left, float):
-        same = left == right or (math.isnan(left) and math.isnan(right))
-        return same and math.copysign(1, left) == math.copysign(1, right)
+        if math.isnan(left) or math.isnan(right):
+            # the sign of a NaN means nothing (IEEE 754, 6.3) and JSON has one NaN
+            return math.isnan(left) and math.isnan(right)
+        return left == right and math.copysign(1, left) == math.copysign(1, right)
     if isinstance(left, dict):
         return _exactly(list(left.items()), list(right.items()))
     if isinstance(left, list | tuple | deque):

@@ -1,9 +1,9 @@
 """Typed values over JSON: what crosses between a candidate and its driver.
 
 Scalars and lists are plain JSON; everything else is an object with one key that names its type.
-Exact types survive (tuple and list, int and bool, -0.0, NaN, integers of any size, lone
-surrogates); a subclass arrives as its plain base, so its overridden methods stay behind. What is
-not data arrives as a handle, and only the `Peer` decides what a handle may do.
+Exact types survive (tuple and list, int and bool, -0.0, NaN without its sign, integers of any
+size, lone surrogates); a subclass arrives as its plain base, so its overridden methods stay
+behind. What is not data arrives as a handle, and only the `Peer` decides what a handle may do.
 
 Mutable containers are numbered in the order both sides meet them, within one call and its answer.
 The numbers carry identity (`{"same": 3}`), shared and cyclic structure, and the way back of
