@@ -97,6 +97,15 @@ def postgres_database_url(postgres_url: str) -> Iterator[str]:
         connection.execute(sqlalchemy.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The path of a real Node."""
+    try:
+        return services.node_executable()
+    except services.ServiceMissing as error:
+        _without(error)
+
+
 def _without(error: services.ServiceMissing) -> NoReturn:
     """A missing service is a skip at home and a failure where everything must be there."""
     if settings.read(os.environ).is_ci:

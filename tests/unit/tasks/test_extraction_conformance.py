@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -82,12 +81,11 @@ def test_the_python_program_works(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "case", [case for case in CASES if "node" in case], ids=lambda case: case["name"]
 )
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_the_javascript_program_works(case: dict[str, Any]) -> None:
+def test_the_javascript_program_works(case: dict[str, Any], node: str) -> None:
     program = extraction(case).program
     if not case.get("is_broken_at_run"):
         run = subprocess.run(
-            ["node", "-e", f"{program}\n{case['node']}"], capture_output=True, text=True, check=True
+            [node, "-e", f"{program}\n{case['node']}"], capture_output=True, text=True, check=True
         )
         assert run.stdout.endswith(case["stdout"])
 
