@@ -10,6 +10,7 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from crucible_infra import log, settings
+from crucible_infra.errors import DiskFull, InvalidInput
 from crucible_tasks import control, evaluation, generation
 
 #: how often the controller asks the database what is missing, in seconds: short enough that a
@@ -56,6 +57,10 @@ app = Celery(
 )
 
 
+#: plain, over TLS, over a unix socket, behind sentinels
+_BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://", "sentinel://")
+
+
 def _options(current: settings.Settings) -> dict[str, Any]:
     shared = {
         # JSON only: a message must never be able to run code
@@ -97,6 +102,11 @@ def _embedded_options() -> dict[str, Any]:
 
 
 def _cluster_options(current: settings.Settings) -> dict[str, Any]:
+    if not current.broker_url.startswith(_BROKER_SCHEMES):
+        raise InvalidInput(
+            "CRUCIBLE_BROKER_URL is not the URL of a Redis",
+            hint="it looks like redis://HOST:6379/0 or rediss://:PASSWORD@HOST/0",
+        )
     return {
         "broker_url": current.broker_url,
         # one server less than a separate result store
@@ -169,4 +179,6 @@ def _unbind_ids(**_: Any) -> None:
 
 @signals.task_failure.connect
 def _log_failure(exception: BaseException, **_: Any) -> None:
-    log.error("task_failed", error=exception)
+    # in one process, the command that waits says this once, and ends
+    if not (isinstance(exception, DiskFull) and settings.current().is_embedded):
+        log.error("task_failed", error=exception)

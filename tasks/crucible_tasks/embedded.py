@@ -10,12 +10,14 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
+from celery import signals
 from celery.bootsteps import CLOSE
 from celery.worker import WorkController, state
 
 from crucible_infra import settings
-from crucible_infra.errors import CrucibleError
+from crucible_infra.errors import CrucibleError, DiskFull
 from crucible_tasks import control, evaluation, generation
 from crucible_tasks.celery_app import QUEUES, RECONCILE_SECONDS, app, send_reconcile
 from crucible_tasks.daemon_pool import TaskPool
@@ -29,6 +31,8 @@ _STOP_SECONDS = 1.0
 
 #: Celery's settings and state are the process' own, so are these workers
 _is_running = threading.Lock()
+
+_full_disks: list[DiskFull] = []
 
 
 @contextmanager
@@ -50,6 +54,7 @@ def embedded_worker(*, generation_threads: int, evaluation_slots: int) -> Iterat
     with ExitStack() as stack:
         stack.callback(_is_running.release)
         stack.enter_context(_silent_celery())
+        _full_disks.clear()
         # a thread of the pool looks its app up
         app.set_default()
         _declare_queues()
@@ -62,6 +67,21 @@ def embedded_worker(*, generation_threads: int, evaluation_slots: int) -> Iterat
             consumers[-1].start()
         stack.enter_context(_reconciling())
         yield
+
+
+def raise_if_full() -> None:
+    """Raise DiskFull when a task of this process could not store its result for want of space.
+
+    The task would be tried again for ever, and the command that waits for it would never know.
+    """
+    if _full_disks:
+        raise _full_disks[0]
+
+
+@signals.task_failure.connect
+def _remember_full_disk(exception: BaseException, **_: Any) -> None:
+    if isinstance(exception, DiskFull):
+        _full_disks.append(exception)
 
 
 class _Consumer:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crucible_api.cli.options import Gate
     from crucible_api.reports import Progress, RunSummary
     from crucible_api.runs import Runs
+    from crucible_tasks.scores import Score
 
 #: seconds between looks at the database
 _LOOK_EVERY_EMBEDDED = 0.2
@@ -33,6 +34,8 @@ _TOLD_FAILURES = 5
 def follow(runs: Runs, run_id: str, voice: Voice) -> Progress:
     """Show a run's progress until it is finished, stopped or incomplete."""
     pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
+    from crucible_tasks.embedded import raise_if_full
+
     told: set[str] = set()
     with Meter(voice) as meter:
         while True:
@@ -44,6 +47,8 @@ def follow(runs: Runs, run_id: str, voice: Voice) -> Progress:
             if progress.is_over:
                 return progress
             interruption.raise_if_received()
+            if current().is_embedded:
+                raise_if_full()
             time.sleep(max(pause, cost / _LOOKING_SHARE))
 
 
@@ -92,8 +97,13 @@ def _demand_score(summaries: Sequence[RunSummary], gate: Gate) -> None:
         score = next((score for score in summary.scores if score.k == gate.k), None)
         # written so that NaN is below every gate
         if score is None or not score.value >= gate.minimum:
-            found = "not known" if score is None else score.reason or percent(score.value)
             raise GateNotMet(
-                f"{gate.name} of {summary.run.model} on {summary.run.dataset} is {found}, "
+                f"{gate.name} of {summary.run.model} on {summary.run.dataset} is {_known(score)}, "
                 f"below {percent(gate.minimum)}"
             )
+
+
+def _known(score: Score | None) -> str:
+    if score is None:
+        return "not known"
+    return f"not known ({score.reason})" if score.reason else percent(score.value)
