@@ -22,6 +22,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 #: nobody's number
 ORDINARY_USER = 23456
 
+#: most users' group has another number than they have
+ORDINARY_GROUP = 54321
+IDENTITY = f"--reuid={ORDINARY_USER} --regid={ORDINARY_GROUP} --clear-groups".split()
+
 CASES = [
     pytest.param(backend, check, id=f"{backend}-{check.topic}-{check.name}".replace(" ", "_"))
     for backend in BACKENDS
@@ -80,9 +84,8 @@ def test_every_check_holds_for_an_ordinary_user() -> None:
         pytest.skip("only root can become another user, with setpriv")
     if python is None:
         pytest.skip("no Python >= 3.11 with our requirements is readable by everybody")
-    identity = f"--reuid={ORDINARY_USER} --regid={ORDINARY_USER} --clear-groups".split()
     done = subprocess.run(
-        ["setpriv", *identity, *python, "-c", _SCRIPT],
+        ["setpriv", *IDENTITY, *python, "-c", _SCRIPT],
         env=_environment(),
         cwd="/",
         capture_output=True,
@@ -96,11 +99,10 @@ def test_every_check_holds_for_an_ordinary_user() -> None:
 
 def _python_for_everybody() -> list[str] | None:
     """An interpreter that an ordinary user can run with this project and its requirements."""
-    identity = f"--reuid={ORDINARY_USER} --regid={ORDINARY_USER} --clear-groups".split()
     for python in (sys.executable, "/usr/bin/python3"):
         # exec may still be allowed what the process it starts is not
         program = "import sys; open(sys.executable).close(); import crucible_workers.sandbox"
-        command = ["setpriv", *identity, python, "-c", program]
+        command = ["setpriv", *IDENTITY, python, "-c", program]
         done = subprocess.run(
             command, env=_environment(), cwd="/", capture_output=True, check=False
         )

@@ -157,11 +157,6 @@ class Prison:
         if self._directory is not None:
             self._directory.cleanup()
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the zygote still runs."""
-        return self._process.poll() is None
-
 
 class ChallengeDriver:
     """One challenge's tests, loaded in the driver's prison."""

@@ -65,11 +65,11 @@ def join_pid_namespace(pidfd: int) -> None:
     _call("setns", _libc.setns(pidfd, CLONE_NEWPID))
 
 
-def map_identity(inside: int, outside: int) -> None:
+def map_identity(inside: int, user: int, group: int) -> None:
     """Map one user and group of this new user namespace, as its unprivileged creator may."""
     Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{inside} {outside} 1")
-    Path("/proc/self/gid_map").write_text(f"{inside} {outside} 1")
+    Path("/proc/self/uid_map").write_text(f"{inside} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{inside} {group} 1")
 
 
 def _mount(  # noqa: PLR0913, PLR0917 -- the parameters of mount(2)

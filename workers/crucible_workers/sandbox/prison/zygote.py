@@ -60,7 +60,7 @@ def _enter(control: socket.socket, config: dict[str, Any]) -> None:
     is_root = config["outside"] is not None
     if not is_root:
         isolation.unshare(flags | system_calls.CLONE_NEWUSER, "unprivileged user namespaces")
-        isolation.map_identity(config["inside"], config["user"])
+        isolation.map_identity(config["inside"], config["user"], config["group"])
     else:
         isolation.unshare(flags, "namespaces")
     isolation.build_root(config["binds"], config["masks"])
