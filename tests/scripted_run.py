@@ -93,6 +93,7 @@ def evaluation(request: EvaluationRequest) -> Evaluation:
         tuple(judgement(one) for one in request.completions),
         indices=tuple(one.index for one in request.completions),
         attempt=request.attempt,
+        isolation="namespaces",
     )
 
 

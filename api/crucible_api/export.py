@@ -39,7 +39,8 @@ def write_export(exported: Exported, directory: Path) -> tuple[Path, ...]:
     """Write every file, each at once or not at all, and return their paths.
 
     manifest.json: the manifest, scores and coverage. completions.jsonl: raw texts and how they
-    were sampled. samples.jsonl: for openai/human-eval. samples-evalplus.jsonl: for EvalPlus.
+    were sampled, for `crucible evaluate` and `replay:`. samples.jsonl: for openai/human-eval.
+    samples-evalplus.jsonl: for EvalPlus.
     verdicts.jsonl: what became of each. Raises StorageError, DiskFull when it cannot be written.
     """
     _make(directory)
@@ -83,9 +84,11 @@ def _sample(row: CompletionRow, challenge: Challenge, program: str) -> dict[str,
 
 
 def _raw(row: CompletionRow) -> dict[str, Any]:
+    """A row that `crucible evaluate` and `replay:` read: the text under the name of its form."""
     fields: dict[str, Any] = msgspec.to_builtins(row)
-    del fields["run_id"]
-    return fields
+    for name in ("run_id", "task_id", "index", "form", "text"):
+        del fields[name]
+    return {"task_id": row.task_id, "index": row.index, row.form: row.text, **fields}
 
 
 def _manifest(summary: RunSummary) -> dict[str, Any]:

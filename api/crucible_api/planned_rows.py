@@ -13,7 +13,6 @@ from crucible_api.manifest import Asked, make_manifest
 from crucible_infra.database.completions import CompletionRow
 from crucible_infra.database.runs import ChallengeRow, RunRow
 from crucible_infra.errors import FormatError, InvalidInput
-from crucible_tasks.completion import Finish
 from crucible_tasks.planning import (
     MESSAGE_COMPLETIONS,
     BenchmarkPlan,
@@ -151,7 +150,7 @@ def _completion_rows(
             form=one.form,
             text=one.text,
             seed=None,
-            finish=Finish.STOP,
+            finish=one.finish,
             prompt_tokens=None,
             completion_tokens=None,
             seconds=None,

@@ -34,6 +34,8 @@ class RunInfo:
     created_at: float
     finished_at: float | None
     sweep_id: str | None
+    #: when a worker last answered
+    heard_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Progress:
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return self.state in (RunState.FINISHED, RunState.INCOMPLETE, RunState.STOPPED)
+        return self.state not in (RunState.PLANNED, RunState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,11 @@ class RunSummary:
     scores: tuple[Score, ...]
     quality: Quality
     progress: Progress
-    #: from the start to the last result; None before the start
+    #: worked on, pauses left out; None before the start
     seconds: float | None
     manifest: dict[str, Any]
+    #: what kept the judged programs from the host, like "namespaces"; None before the first verdict
+    isolation: str | None = None
 
     @property
     def outcomes(self) -> tuple[OutcomeCount, ...]:
@@ -100,3 +104,5 @@ class VerdictRow:
     passed: bool
     #: line of the samples file, from 1; None for sampled completions
     line: int | None
+    #: "namespaces", or "process" for none; None while there is no verdict
+    isolation: str | None = None

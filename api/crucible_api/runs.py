@@ -31,7 +31,8 @@ from crucible_infra.database.runs import (
     update_run,
 )
 from crucible_infra.errors import InvalidInput, RunNotFound
-from crucible_infra.settings import Settings
+from crucible_infra.owner import own_mark
+from crucible_infra.settings import Settings, current
 from crucible_tasks.challenge import Limits
 from crucible_tasks.challenges import Dataset, decode, encode
 from crucible_tasks.control import RECONCILE, Reconcile
@@ -113,8 +114,10 @@ class Runs:
                 connection,
                 run_id,
                 state=RunState.RUNNING,
-                started_at=run.started_at or time.time(),
+                seconds_before=standing.seconds_worked(run) or 0.0,
+                started_at=time.time(),
                 finished_at=None,
+                owner=_owner(),
             )
         self.send(RECONCILE.signature(Reconcile(run_id)))
 
@@ -122,12 +125,20 @@ class Runs:
         """Go on with a run that was stopped, killed or given up; the same as `start`."""
         self.start(run_id)
 
-    def stop(self, run_id: str) -> None:
-        """Send nothing more of this run; what is under way is still stored."""
+    def stop(self, run_id: str) -> bool:
+        """Send nothing more of this run; what is under way is still stored.
+
+        Returns whether there was anything to stop.
+        """
         with self.database.writing() as connection:
             run = _found(run_id, lock_run(connection, run_id))
-            if run.state in (RunState.PLANNED, RunState.RUNNING):
-                update_run(connection, run_id, state=RunState.STOPPED, finished_at=time.time())
+            is_open = run.state in (RunState.PLANNED, RunState.RUNNING)
+            if is_open:
+                # nothing was worked since its process ended
+                was_left = standing.state_of(run) is RunState.INTERRUPTED
+                ended = run.heard_at or run.started_at if was_left else time.time()
+                update_run(connection, run_id, state=RunState.STOPPED, finished_at=ended)
+        return is_open
 
     def regrade(self, run_id: str) -> None:
         """Judge every stored completion again with this version's grader; nothing is sampled.
@@ -154,8 +165,11 @@ class Runs:
                 grader=grader_label(),
                 grade_round=run.grade_round + 1,
                 state=RunState.RUNNING,
+                # what is shown is how long the judging took that the scores are from
+                seconds_before=0.0,
                 started_at=time.time(),
                 finished_at=None,
+                owner=_owner(),
             )
         self.send(RECONCILE.signature(Reconcile(run_id)))
 
@@ -230,6 +244,11 @@ def open_runs(settings: Settings) -> Runs:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     return Runs(open_database(settings.database_url), open_store(settings.artifacts_url))
+
+
+def _owner() -> str | None:
+    """Whose end would interrupt a run that begins now; a cluster's belongs to no process."""
+    return own_mark() if current().is_embedded else None
 
 
 def _found(run_id: str, run: RunRow | None) -> RunRow:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crucible_infra.errors import FormatError
 from crucible_tasks.challenges.rows import Row, read_rows
-from crucible_tasks.completion import Form
+from crucible_tasks.completion import Finish, Form
 from crucible_tasks.planning import ImportedCompletion
 
 #: the first of these that a row holds is its answer; that `solution` wins over `completion` is
@@ -16,6 +16,8 @@ _FIELDS = {
     "solution": Form.SOLUTION,
     "completion": Form.COMPLETION,
     "response": Form.RESPONSE,
+    # our own export's, for a base model's raw text
+    "continuation": Form.CONTINUATION,
 }
 
 
@@ -42,7 +44,17 @@ def _completion(path: Path, row: Row) -> ImportedCompletion:
     text = row.fields[name]
     if not isinstance(text, str):
         raise FormatError.at(path, row.line, f"{name} is not a text")
-    return ImportedCompletion(str(task_id), _FIELDS[name], text, row.line)
+    return ImportedCompletion(str(task_id), _FIELDS[name], text, row.line, _finish(path, row))
+
+
+def _finish(path: Path, row: Row) -> Finish:
+    """Why the model stopped, which our own export tells; others say nothing."""
+    value = row.fields.get("finish")
+    try:
+        return Finish.STOP if value is None else Finish(value)
+    except ValueError as error:
+        known = ", ".join(Finish)
+        raise FormatError.at(path, row.line, f"finish is none of {known}") from error
 
 
 def _directory(directory: Path) -> list[ImportedCompletion]:

@@ -19,7 +19,8 @@ from crucible_infra.database.counts import (
 )
 from crucible_infra.database.runs import RunRow
 from crucible_infra.database.scores import ScoreRow, scores_of
-from crucible_infra.database.verdicts import JudgedRow, each_judged
+from crucible_infra.database.verdicts import JudgedRow, each_judged, isolations_of
+from crucible_infra.owner import has_ended
 from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.quality import Quality
 from crucible_tasks.scores import Counts, Score, score
@@ -33,7 +34,7 @@ def run_info(run: RunRow, challenges: int) -> RunInfo:
     return RunInfo(
         id=run.id,
         kind=RunKind(run.kind),
-        state=RunState(run.state),
+        state=state_of(run),
         model=run.source,
         dataset=run.dataset,
         challenges=challenges,
@@ -45,7 +46,14 @@ def run_info(run: RunRow, challenges: int) -> RunInfo:
         created_at=run.created_at,
         finished_at=run.finished_at,
         sweep_id=run.sweep_id,
+        heard_at=run.heard_at,
     )
+
+
+def state_of(run: RunRow) -> RunState:
+    """Where a run stands; one whose process was killed still says "running" in its row."""
+    is_left = run.state == RunState.RUNNING and run.owner is not None and has_ended(run.owner)
+    return RunState.INTERRUPTED if is_left else RunState(run.state)
 
 
 def progress(connection: Connection, run: RunRow) -> Progress:
@@ -54,7 +62,7 @@ def progress(connection: Connection, run: RunRow) -> Progress:
     outcomes = outcome_counts(connection, run, Outcome)
     failures = failures_of(connection, run.id)
     return Progress(
-        state=RunState(run.state),
+        state=state_of(run),
         planned=count.planned,
         generated=count.generated,
         judged=sum(outcomes.values()),
@@ -71,13 +79,15 @@ def summary(connection: Connection, run: RunRow) -> RunSummary:
     """Everything worth knowing about a run at once."""
     found = progress(connection, run)
     challenges = run_count(connection, run.id).challenges
+    isolation = _isolation(connection, run)
     return RunSummary(
         run=run_info(run, challenges),
         scores=_scores(connection, run),
         quality=_quality(connection, run, found),
         progress=found,
-        seconds=_seconds(run),
-        manifest=run.manifest,
+        seconds=seconds_worked(run),
+        manifest=run.manifest | {"isolation": isolation},
+        isolation=isolation,
     )
 
 
@@ -113,6 +123,7 @@ def _verdict_row(row: JudgedRow, without: Outcome) -> VerdictRow:
         mode=None if row.mode is None else Mode(row.mode),
         passed=outcome is Outcome.PASSED,
         line=row.line,
+        isolation=row.isolation,
     )
 
 
@@ -179,6 +190,7 @@ def _quality(connection: Connection, run: RunRow, found: Progress) -> Quality:
         planned=found.planned,
         judged=found.judged,
         unanswered=_unanswered(connection, run),
+        infra_reason=next(iter(found.failures), None),
     )
 
 
@@ -190,8 +202,17 @@ def _unanswered(connection: Connection, run: RunRow) -> int:
     return in_dataset - run_count(connection, run.id).challenges
 
 
-def _seconds(run: RunRow) -> float | None:
+def _isolation(connection: Connection, run: RunRow) -> str | None:
+    """Every isolation a verdict of the run was made under; hosts of a cluster may differ."""
+    found = isolations_of(connection, run)
+    return " and ".join(sorted(one or "not recorded" for one in found)) or None
+
+
+def seconds_worked(run: RunRow) -> float | None:
+    """Seconds of all stints, each up to its last result; None when there was none."""
     if run.started_at is None:
         return None
     last = run.finished_at or run.heard_at
-    return None if last is None else max(0.0, last - run.started_at)
+    if last is None:
+        return run.seconds_before or None
+    return run.seconds_before + max(0.0, last - run.started_at)

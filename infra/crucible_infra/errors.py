@@ -12,6 +12,8 @@ CrucibleError                      exit code 1
 ├── RunIncomplete                  4  some completions have no verdict
 ├── ModelError                     1  a model server; never a wrong answer
 │   ├── EndpointDown
+│   │   ├── EndpointUnreachable       nobody listens at its address
+│   │   └── EndpointGone              and nobody came back within the time given
 │   ├── ModelNotFound
 │   ├── ContextOverflow
 │   ├── RateLimited
@@ -23,6 +25,7 @@ CrucibleError                      exit code 1
 ├── SandboxError                   1
 │   ├── SandboxUnavailable            this host lacks a building block
 │   ├── SandboxBroken                 a prison died or spoke nonsense
+│   ├── HostSick                      a program whose verdict is certain got another one
 │   └── UnusableTests                 the dataset's own tests cannot be loaded
 ├── StorageError                   1
 │   ├── DatabaseUnavailable
@@ -111,6 +114,17 @@ class EndpointDown(ModelError):
     is_transient = True
 
 
+class EndpointUnreachable(EndpointDown):
+    """Nobody listens at the model server's address."""
+
+
+class EndpointGone(EndpointDown):
+    """The model server did not come back."""
+
+    # only a person can help now
+    is_transient = False
+
+
 class ModelNotFound(ModelError):
     """The server does not have this model."""
 
@@ -171,6 +185,10 @@ class SandboxUnavailable(SandboxError):
 
 class SandboxBroken(SandboxError):
     """A prison died or spoke nonsense."""
+
+
+class HostSick(SandboxError):
+    """This host gave wrong verdicts to programs whose verdict is certain."""
 
 
 class UnusableTests(SandboxError):

@@ -21,7 +21,7 @@ from typing import TextIO
 from urllib.parse import unquote, urlsplit
 
 from crucible_infra import settings
-from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.errors import CrucibleError
 
 _logger = logging.getLogger("crucible")
 
@@ -106,13 +106,11 @@ def configure(*, level: str = "WARNING", stream: TextIO | None = None) -> None:
     """Send every log line of this process, libraries' warnings included, to stderr.
 
     `level` is what the command prefers; the environment may ask for another. Calling it again
-    replaces what it did before. Raises InvalidInput when the environment names no level.
+    replaces what it did before. Raises InvalidInput for a setting that means nothing.
     """
     current = settings.current()
+    current.check()
     chosen = "DEBUG" if current.is_debugging else current.log_level or level
-    if chosen not in logging.getLevelNamesMapping():
-        known = "DEBUG, INFO, WARNING, ERROR"
-        raise InvalidInput(f"CRUCIBLE_LOG_LEVEL: no level is called {chosen}", hint=known)
     root = logging.getLogger()
     for earlier in [one for one in root.handlers if isinstance(one, _Output)]:
         root.removeHandler(earlier)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from crucible_infra.errors import InvalidInput
+
 #: Celery's in-process transport: the embedded default needs no server.
 EMBEDDED_BROKER_URL = "memory://"
+
+#: `process` is no security boundary and never chosen by itself
+SANDBOXES = ("namespaces", "process")
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+LOG_FORMATS = ("text", "json")
+
+#: seconds a server may be away: a restart, or a laptop's lid, but not a person's whole patience
+_OUTAGE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +46,13 @@ class Settings:
     openai_api_key: str | None
     #: "namespaces", or "process" for no isolation at all, which is never chosen by itself
     sandbox_backend: str
+    #: how long a model server or broker that refuses connections is waited for; NaN if unreadable
+    outage_seconds: float
     is_debugging: bool
     #: a level's name in capitals; None leaves it to the command (workers talk more than doors)
     log_level: str | None
-    #: one JSON object per line, for log collectors; else `key=value`
-    log_is_json: bool
+    #: "json" is one object per line, for log collectors; "text" is `key=value`
+    log_format: str
     #: continuous integration: a missing service is a failure, progress is plain lines
     is_ci: bool
     no_color: bool
@@ -45,11 +60,35 @@ class Settings:
     terminal: str
     #: set by a shell that asks for TAB completion; None otherwise
     completion: str | None = None
+    #: the executable that runs JavaScript; None takes the first new enough on this host
+    node: str | None = None
 
     @property
     def is_embedded(self) -> bool:
         """Whether tasks run in this process."""
         return self.broker_url == EMBEDDED_BROKER_URL
+
+    @property
+    def log_is_json(self) -> bool:
+        """Whether the log is for a collector."""
+        return self.log_format == "json"
+
+    @property
+    def database_file(self) -> Path:
+        """Where runs are kept when no database is named."""
+        return self.data_directory / "crucible.db"
+
+    def check(self) -> None:
+        """Refuse a value that means nothing, which would else be ignored. Raises InvalidInput."""
+        _one_of("CRUCIBLE_SANDBOX", self.sandbox_backend, SANDBOXES)
+        _one_of("CRUCIBLE_LOG_FORMAT", self.log_format, LOG_FORMATS)
+        if self.log_level is not None:
+            _one_of("CRUCIBLE_LOG_LEVEL", self.log_level, LOG_LEVELS)
+        if not 0 <= self.outage_seconds < math.inf:
+            raise InvalidInput(
+                "CRUCIBLE_OUTAGE_SECONDS is not a number of seconds",
+                hint=f"like {_OUTAGE_SECONDS:g}; 0 waits for no server",
+            )
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -69,9 +108,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         openai_base_url=environment.get("OPENAI_BASE_URL") or None,
         openai_api_key=environment.get("OPENAI_API_KEY") or None,
         sandbox_backend=environment.get("CRUCIBLE_SANDBOX") or "namespaces",
+        outage_seconds=_seconds(environment.get("CRUCIBLE_OUTAGE_SECONDS")),
         is_debugging=environment.get("CRUCIBLE_DEBUG", "") not in ("", "0"),
         log_level=(environment.get("CRUCIBLE_LOG_LEVEL") or "").upper() or None,
-        log_is_json=environment.get("CRUCIBLE_LOG_FORMAT", "") == "json",
+        log_format=(environment.get("CRUCIBLE_LOG_FORMAT") or "text").lower(),
         is_ci=environment.get("CI", "") not in ("", "0", "false"),
         no_color=bool(environment.get("NO_COLOR")),
         force_color=any(
@@ -79,6 +119,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         terminal=environment.get("TERM", ""),
         completion=environment.get("_CRUCIBLE_COMPLETE") or None,
+        node=environment.get("CRUCIBLE_NODE") or None,
     )
 
 
@@ -92,3 +133,17 @@ def _xdg(environment: Mapping[str, str], variable: str, fallback: str) -> Path:
     base = environment.get(variable)
     root = Path(base) if base else Path(environment.get("HOME") or "~").expanduser() / fallback
     return root / "codecrucible"
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        return float(text) if text else _OUTAGE_SECONDS
+    except ValueError:
+        return math.nan
+
+
+def _one_of(variable: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InvalidInput(
+            f"{variable}: there is no {value!r}", hint=f"{variable} is one of {', '.join(known)}"
+        )

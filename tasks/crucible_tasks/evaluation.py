@@ -68,6 +68,8 @@ class Evaluation:
     indices: tuple[int, ...] = ()
     #: of the request, so that a failure told twice counts once
     attempt: int | None = None
+    #: what kept the programs from the host: "namespaces", or "process" for nothing
+    isolation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class HostRequest:
 
     #: whether to look only if the sandbox opens, which takes a moment instead of seconds
     is_quick: bool = False
+    #: whether to name every check and building block instead of one line per topic
+    is_detailed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,22 @@ class HostCheck:
     is_ok: bool
     #: what was found, and what to do about it
     detail: str
+    #: of the self-check, in a detailed report
+    topic: str | None = None
+    #: of the program that was judged, in a detailed report
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildingBlock:
+    """One thing of the kernel or the host that sandboxes are built from."""
+
+    name: str
+    is_there: bool
+    #: whether the chosen backend cannot do without
+    is_needed: bool
+    #: the version found, or why there is none
+    found: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,8 @@ class HostReport:
     checks: tuple[HostCheck, ...]
     problem: str | None = None
     hint: str | None = None
+    #: only in a detailed report, also when there is a problem
+    blocks: tuple[BuildingBlock, ...] = ()
 
 
 EVALUATION = Contract("crucible.evaluate", QUEUE, EvaluationRequest, Evaluation)

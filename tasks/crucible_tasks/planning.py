@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from crucible_infra.errors import UnsupportedLanguage
 from crucible_tasks.challenge import Language, Limits
-from crucible_tasks.completion import Form
+from crucible_tasks.completion import Finish, Form
 from crucible_tasks.evaluation import GRADER
 from crucible_tasks.generation import ModelIdentity, Prompt
 from crucible_tasks.sampling import Sampling, seed_base
@@ -45,6 +45,8 @@ class RunState(StrEnum):
     FINISHED = "finished"
     #: something stayed missing after the bounded attempts; the reasons are kept
     INCOMPLETE = "incomplete"
+    #: its process was killed; found out by whoever looks, never stored
+    INTERRUPTED = "interrupted"
 
 
 class RunKind(StrEnum):
@@ -82,6 +84,8 @@ class ImportedCompletion:
     text: str
     #: from 1; 0 where the file has no lines
     line: int
+    #: a text that was cut by the token limit is read as such
+    finish: Finish = Finish.STOP
 
 
 @dataclass(frozen=True, slots=True)

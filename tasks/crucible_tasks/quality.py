@@ -29,10 +29,13 @@ class Quality:
     judged: int
     #: challenges of the dataset that a samples file does not answer; they are in no score
     unanswered: int = 0
+    #: why hosts failed; the most frequent reason
+    infra_reason: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if getattr(self, name) < 0:
+            count = getattr(self, name)
+            if isinstance(count, int) and count < 0:
                 raise ValueError(f"{name} cannot be negative")
         if self.judged > self.planned:
             raise ValueError(f"{self.judged} completions judged, but only {self.planned} planned")
@@ -56,7 +59,8 @@ class Quality:
         """One line for people: coverage, then whatever is not zero."""
         parts = [text for count, one, many in self._parts() if (text := _counted(count, one, many))]
         judged = f"{self.judged} of {self.planned} completions judged ({_percent(self)})"
-        return "; ".join([judged, ", ".join(parts)] if parts else [judged])
+        why = [self.infra_reason] if self.infra_errors and self.infra_reason else []
+        return "; ".join([judged, ", ".join(parts), *why] if parts else [judged])
 
     def _parts(self) -> tuple[tuple[int, str, str], ...]:
         return (

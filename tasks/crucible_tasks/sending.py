@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from celery.exceptions import TimeoutError as NoAnswer
 from kombu.exceptions import OperationalError
@@ -68,11 +68,40 @@ def send_and_wait(
     return contract.result_of(message)
 
 
+def broker_problem() -> str | None:
+    """Why the broker does not answer now, in a word or two; None when it does."""
+    try:
+        _connect()
+    except Exception as error:
+        if _is_lost_broker(error):
+            return str(error).rstrip(".")
+        raise
+    return None
+
+
+def ask_workers(command: str, timeout_seconds: float) -> list[Any]:
+    """What every worker of a cluster answers to a remote control command within this time.
+
+    Waits all of it, because nobody knows how many workers there are. Raises BrokerUnavailable.
+    """
+    try:
+        _reach_broker()
+        answers = app.control.broadcast(command, reply=True, timeout=timeout_seconds)
+    except Exception as error:
+        if _is_lost_broker(error):
+            raise _broker_unavailable(error) from error
+        raise
+    return [answer for one in answers or () for answer in one.values()]
+
+
 @cache
 def _reach_broker() -> None:
     """Connect once, impatiently: Celery's own sending waits and repeats as a worker should."""
-    if settings.current().is_embedded:
-        return
+    if not settings.current().is_embedded:
+        _connect()
+
+
+def _connect() -> None:
     patience = {
         **app.conf.broker_transport_options,
         "socket_timeout": _REACH_SECONDS,

@@ -58,7 +58,7 @@ def test_the_answer_is_one_object_and_the_rows_keep_the_order(
     assert [row["outcome"] for row in rows] == OUTCOMES
     assert [row["passed"] for row in rows] == [outcome == "passed" for outcome in OUTCOMES]
     assert all(row["mode"] in ("split", "shared") for row in rows)
-    fields = "task_id index outcome passed detail cpu_seconds wall_seconds mode"
+    fields = "task_id index outcome passed detail cpu_seconds wall_seconds mode isolation"
     assert list(rows[0]) == fields.split()
 
 

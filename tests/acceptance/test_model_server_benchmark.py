@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from commandline import Crucible
+from commandline import PATIENCE_SECONDS, Crucible
 from crucible_tasks.challenges import open_dataset, select
 from model_server import ModelServer, Ollama, OpenAi, Reply, competent
 
@@ -73,3 +76,62 @@ def test_a_wrong_model_name_is_one_line(crucible: Crucible, ollama: ModelServer)
     assert said.out == ""
     assert "nothing-like-it" in said.err
     assert "Traceback" not in said.err
+
+
+def test_a_server_that_dies_is_told_at_once_and_waited_for_a_bounded_time(
+    crucible: Crucible,
+) -> None:
+    """Then the run ends as incomplete; with the server still dead, a resume is refused at once."""
+    with _dying_server(after=3) as server:
+        words = ("benchmark", "-m", f"openai:{server.url}/v1#{MODEL}", "--limit", "40")
+        started = time.monotonic()
+        said = crucible(*words, CRUCIBLE_OUTAGE_SECONDS="3")
+    assert time.monotonic() - started < 30
+    assert said.code == 4, said.err
+    away = f"{server.url} does not answer; trying again for up to 3 s, Ctrl-C keeps what is there"
+    assert said.err.count(away) == 1
+    assert f"{server.url} did not answer for 3 s" in said.err
+    run_id = json.loads(crucible("runs", "list", "--json").out)[0]["id"]
+    assert said.err.splitlines()[-1] == f"hint: crucible runs resume {run_id}"
+    started = time.monotonic()
+    again = crucible("runs", "resume", "latest")
+    assert (again.code, again.out) == (1, "")
+    assert "no answer from" in again.err
+    assert time.monotonic() - started < 10
+    with ModelServer(OpenAi(competent(_answers()), (MODEL,)), port=_port(server)):
+        resumed = crucible("runs", "resume", "latest", "--json")
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["coverage"] == 1.0
+
+
+def test_a_server_that_comes_back_in_time_costs_no_answer(crucible: Crucible) -> None:
+    with _dying_server(after=3) as server:
+        words = ("benchmark", "-m", f"openai:{server.url}/v1#{MODEL}", "--limit", "12")
+        child = crucible.start(*words, "--json")
+        assert server.stopping.wait(PATIENCE_SECONDS)
+        time.sleep(1.0)
+        with ModelServer(OpenAi(competent(_answers()), (MODEL,)), port=_port(server)):
+            out, err = child.communicate(timeout=PATIENCE_SECONDS)
+    assert child.returncode == 0, err
+    assert json.loads(out)["coverage"] == 1.0
+    assert b"does not answer; trying again for up to 60 s" in err
+    assert b"answers again" in err
+
+
+@contextmanager
+def _dying_server(after: int) -> Iterator[ModelServer]:
+    """A server that is gone, as if killed, when it has answered so often."""
+    behaviour = OpenAi(competent(_answers()), (MODEL,))
+    with ModelServer(behaviour) as server:
+
+        def watch() -> None:
+            while len(server.sampled) <= after and not server.stopping.wait(0.01):
+                pass
+            server.stop()
+
+        threading.Thread(target=watch, daemon=True).start()
+        yield server
+
+
+def _port(server: ModelServer) -> int:
+    return int(server.url.rpartition(":")[2])

@@ -75,6 +75,7 @@ def verdict_row(run: RunRow, evaluation: Evaluation, one: Judgement) -> VerdictR
         str(verdict.mode),
         one.extraction,
         one.program_digest,
+        evaluation.isolation,
     )
 
 

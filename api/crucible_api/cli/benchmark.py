@@ -298,10 +298,11 @@ def _follow_all(runs: Runs, run_ids: Sequence[str], voice: Voice) -> list[RunSum
             # a cluster works on all of them at once; a laptop on one model after the other
             for run_id in run_ids:
                 runs.start(run_id)
-        for run_id in run_ids:
+        for number, run_id in enumerate(run_ids, start=1):
             if current().is_embedded:
                 runs.start(run_id)
-            follow(runs, run_id, voice)
+            label = f"{number}/{len(run_ids)} {run_id}" if len(run_ids) > 1 else ""
+            follow(runs, run_id, voice, label=label)
         return [runs.summary(run_id) for run_id in run_ids]
 
 

@@ -14,7 +14,7 @@ from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.cli.options import Gate
-    from crucible_api.reports import RunInfo
+    from crucible_api.reports import RunSummary
     from crucible_tasks.comparison import Comparison
     from crucible_tasks.scores import Score
 
@@ -55,9 +55,9 @@ def command(
     from crucible_tasks.scores import score
 
     runs = open_runs(current())
-    run_a, run_b = runs.find_run(a), runs.find_run(b)
+    run_a, run_b = (runs.summary(runs.find_run(text).id) for text in (a, b))
     _warn_of_differences(run_a, run_b, voice)
-    counts_a, counts_b = runs.counts(run_a.id), runs.counts(run_b.id)
+    counts_a, counts_b = runs.counts(run_a.run.id), runs.counts(run_b.run.id)
     found = compare(counts_a, counts_b, k)
     scores = (score(counts_a, k), score(counts_b, k))
     if voice.is_json:
@@ -65,14 +65,20 @@ def command(
     else:
         _show((run_a, run_b), scores, voice)
         voice.answer(f"\n{found.sentence}")
-    _demand(score(counts_b, gate.k) if gate else None, gate)
+    if gate is not None:
+        _demand(run_b, score(counts_b, gate.k), gate)
     if fail_if_worse and found.verdict is Finding.WORSE:
-        raise GateNotMet(f"run {run_b.id} (B) is worse than run {run_a.id} (A)")
+        raise GateNotMet(f"run {run_b.run.id} (B) is worse than run {run_a.run.id} (A)")
 
 
-def _warn_of_differences(a: RunInfo, b: RunInfo, voice: Voice) -> None:
+def _warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Voice) -> None:
     from crucible_tasks.planning import RunState
 
+    a, b = summary_a.run, summary_b.run
+    if a.id == b.id:
+        voice.warn(f"A and B are both run {a.id}, so there is nothing to tell")
+    if summary_a.isolation != summary_b.isolation:
+        voice.warn(f"different isolation, {summary_a.isolation} and {summary_b.isolation}")
     for run in (a, b):
         if run.state is not RunState.FINISHED:
             voice.warn(f"run {run.id} is {run.state}; its challenges may lack verdicts")
@@ -82,52 +88,58 @@ def _warn_of_differences(a: RunInfo, b: RunInfo, voice: Voice) -> None:
         voice.warn(f"different graders, {a.grader} and {b.grader}: crucible runs regrade")
 
 
-def _show(runs: tuple[RunInfo, RunInfo], scores: tuple[Score, Score], voice: Voice) -> None:
-    from crucible_api.cli.report import score_text
+def _show(runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score], voice: Voice) -> None:
+    from crucible_api.cli.report import isolation_text, score_text
 
     columns = (
-        Column("", style="bold"),
+        Column("", style="bold", is_whole=True),
         Column("model"),
         Column("dataset"),
         Column("n", is_number=True),
         Column(f"pass@{scores[0].k}  [95 % interval]", is_number=True),
-        Column("run"),
+        Column("isolation", is_whole=True),
+        Column("run", is_whole=True),
     )
     rows = [
         [
             name,
-            run.model,
-            f"{run.dataset} ({run.challenges})",
-            str(run.n),
+            one.run.model,
+            f"{one.run.dataset} ({one.run.challenges})",
+            str(one.run.n),
             score_text(score),
-            run.id,
+            isolation_text(one.isolation),
+            one.run.id,
         ]
-        for name, run, score in zip("AB", runs, scores, strict=True)
+        for name, one, score in zip("AB", runs, scores, strict=True)
     ]
     voice.table(columns, rows)
 
 
 def _plain(
-    found: Comparison, runs: tuple[RunInfo, RunInfo], scores: tuple[Score, Score]
+    found: Comparison, runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score]
 ) -> dict[str, object]:
     from crucible_api.cli.report import score_object
 
     sides = {
         name: {
-            "run": run.id,
-            "model": run.model,
-            "dataset": run.dataset,
+            "run": one.run.id,
+            "model": one.run.model,
+            "dataset": one.run.dataset,
+            "isolation": one.isolation,
             f"pass@{score.k}": score_object(score),
         }
-        for name, run, score in zip("ab", runs, scores, strict=True)
+        for name, one, score in zip("ab", runs, scores, strict=True)
     }
     sentence = {"verdict": str(found.verdict), "sentence": found.sentence}
     return {**sides, **asdict(found), **sentence, "challenges": found.challenges}
 
 
-def _demand(score: Score | None, gate: Gate | None) -> None:
+def _demand(b: RunSummary, score: Score, gate: Gate) -> None:
+    from crucible_api.cli.following import demand_complete
+
+    demand_complete(b, gate)
     # written so that NaN is below every gate
-    if gate is not None and score is not None and not score.value >= gate.minimum:
+    if not score.value >= gate.minimum:
         raise GateNotMet(
             f"{gate.name} of B is {score.reason or percent(score.value)}, "
             f"below {percent(gate.minimum)}"

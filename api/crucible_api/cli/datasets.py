@@ -10,7 +10,13 @@ from crucible_api.cli import options
 from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
-COLUMNS = (Column("dataset", style="bold"), Column("here"), Column("licence"), Column("home"))
+COLUMNS = (
+    Column("dataset", style="bold", is_whole=True),
+    Column("here", is_whole=True),
+    Column("licence"),
+    # a broken URL is of no use
+    Column("home", is_whole=True, is_extra=True),
+)
 
 EPILOG = """\b
 Examples:

@@ -29,10 +29,11 @@ Examples:
   crucible evaluate samples.jsonl --json --fail-under pass@1=80%
 
 A row of SAMPLES carries `task_id` and one of `completion` (continues the prompt), `solution` (a
-whole program) or `response` (raw chat text).
+whole program), `response` (raw chat text) or `continuation` (a base model's raw text, cut where
+the function ends).
 
 A row of --output carries task_id, index, outcome,
-passed, detail, cpu_seconds, wall_seconds and mode, in the order of SAMPLES.
+passed, detail, cpu_seconds, wall_seconds, mode and isolation, in the order of SAMPLES.
 """
 
 
@@ -117,6 +118,7 @@ def _lines(rows: Sequence[VerdictRow]) -> Iterator[str]:
                 "cpu_seconds": round(row.cpu_seconds, 6),
                 "wall_seconds": round(row.wall_seconds, 6),
                 "mode": None if row.mode is None else str(row.mode),
+                "isolation": row.isolation,
             },
             ensure_ascii=False,
         )

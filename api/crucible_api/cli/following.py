@@ -31,17 +31,22 @@ _LOOKING_SHARE = 0.01
 _TOLD_FAILURES = 5
 
 
-def follow(runs: Runs, run_id: str, voice: Voice) -> Progress:
-    """Show a run's progress until it is finished, stopped or incomplete."""
+def follow(runs: Runs, run_id: str, voice: Voice, *, label: str = "") -> Progress:
+    """Show a run's progress until it is finished, stopped, incomplete or its process has ended.
+
+    `label` names the run where several are followed.
+    """
     pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
     from crucible_tasks.embedded import raise_if_full
 
     told: set[str] = set()
-    with Meter(voice) as meter:
+    away: set[str] = set()
+    with Meter(voice, label=label) as meter:
         while True:
             began = time.thread_time()
             progress = runs.progress(run_id)
             cost = time.thread_time() - began
+            away = _tell_outages(away, voice)
             _tell_failures(progress, told, voice)
             meter.show(Standing(progress.planned, progress.generated, progress.judged))
             if progress.is_over:
@@ -62,6 +67,25 @@ def _tell_failures(progress: Progress, told: set[str], voice: Voice) -> None:
             voice.warn(failure)
 
 
+def _tell_outages(told: set[str], voice: Voice) -> set[str]:
+    """Say at once when a server is away, and when it is back; returns those that are away.
+
+    Only this process' own workers are heard: those of a cluster write it into their logs.
+    """
+    from crucible_tasks.outages import OUTAGES
+
+    away = {one.server: one for one in OUTAGES.now() if one.is_unreachable}
+    for server in sorted(away.keys() - told):
+        if not away[server].is_hopeless:
+            voice.warn(
+                f"{server} does not answer; trying again for up to "
+                f"{away[server].patience_seconds:g} s, Ctrl-C keeps what is there"
+            )
+    for server in sorted(told - away.keys()):
+        voice.talk(f"{server} answers again")
+    return set(away)
+
+
 @contextmanager
 def stoppable(runs: Runs, run_ids: Sequence[str], voice: Voice) -> Iterator[None]:
     """Stop these runs when the user interrupts, and say how to go on."""
@@ -77,19 +101,36 @@ def stoppable(runs: Runs, run_ids: Sequence[str], voice: Voice) -> Iterator[None
 
 
 def demand(summaries: Sequence[RunSummary], gate: Gate | None) -> None:
-    """Raise RunIncomplete when verdicts are missing, GateNotMet when a score is too low."""
+    """Raise RunIncomplete when answers or verdicts are missing, GateNotMet for a low score.
+
+    A samples file that leaves challenges out is complete in itself, but no ground for a gate: the
+    answers it lacks may be those that would have failed.
+    """
     for summary in summaries:
-        missing = summary.progress.planned - summary.progress.judged
-        if missing:
-            reasons = "; ".join(summary.progress.failures[:2])
-            raise RunIncomplete(
-                f"{plural(missing, 'completion')} of run {summary.run.id} "
-                f"({coverage_text(summary.quality.coverage)} covered) without a verdict"
-                + (f": {reasons}" if reasons else ""),
-                hint=f"crucible runs resume {summary.run.id}",
-            )
+        demand_complete(summary, gate)
     if gate is not None:
         _demand_score(summaries, gate)
+
+
+def demand_complete(summary: RunSummary, gate: Gate | None) -> None:
+    """Raise RunIncomplete when verdicts are missing, or answers that a gate must have."""
+    missing = summary.progress.planned - summary.progress.judged
+    if missing:
+        reasons = "; ".join(summary.progress.failures[:2])
+        raise RunIncomplete(
+            f"{plural(missing, 'completion')} of run {summary.run.id} "
+            f"({coverage_text(summary.quality.coverage)} covered) without a verdict"
+            + (f": {reasons}" if reasons else ""),
+            hint=f"crucible runs resume {summary.run.id}",
+        )
+    left_out = summary.quality.unanswered
+    if gate is not None and left_out and not gate.allows_partial:
+        raise RunIncomplete(
+            f"{summary.run.model} answers {summary.run.challenges} of the "
+            f"{summary.run.challenges + left_out} challenges of {summary.run.dataset}, so "
+            f"{gate.name} cannot meet --fail-under",
+            hint="add the other answers, or let the part be enough with --allow-partial",
+        )
 
 
 def _demand_score(summaries: Sequence[RunSummary], gate: Gate) -> None:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("model spec", style="bold"),
     Column("server"),
-    Column("style"),
+    Column("style", is_whole=True),
     Column("context", is_number=True),
-    Column("quantization"),
-    Column("digest"),
+    Column("quantization", is_whole=True, is_extra=True),
+    Column("digest", is_whole=True),
 )
 
 EPILOG = """\b

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
 from crucible_api.cli.output import Speaker, Voice
+from crucible_infra.settings import current
 
 Command = Callable[..., Any]
 
 #: a RUN argument means the same everywhere
-RUN_HELP = "RUN is a run's id, the beginning of one, or `latest`."
+RUN_HELP = "RUN is a run's id, its beginning, its last four characters, or `latest`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Gate:
 
     k: int
     minimum: float
+    #: whether a samples file may leave challenges out
+    allows_partial: bool = False
 
     @property
     def name(self) -> str:
@@ -52,6 +55,8 @@ def speaking(function: Command) -> Command:
         voice = Voice(is_json=is_json, is_quiet=is_quiet, color=color)
         # dispatch reports failures in the same voice
         click.get_current_context().ensure_object(Speaker).voice = voice
+        # here rather than earlier, so that help is to be had with a misspelled setting
+        current().check()
         return function(voice, **rest)
 
     return speak
@@ -88,14 +93,27 @@ def ks(function: Command) -> Command:
 
 
 def gate(function: Command) -> Command:
-    """Give a command `--fail-under pass@1=0.35`."""
-    return click.option(
+    """Give a command `--fail-under pass@1=0.35` and `--allow-partial`, as one argument `gate`."""
+
+    @click.option(
         "--fail-under",
         "gate",
         callback=_read_gate,
         metavar="pass@K=SCORE",
         help="Exit 3 when a score is below this, like 0.35 or 35%.",
-    )(function)
+    )
+    @click.option(
+        "--allow-partial",
+        is_flag=True,
+        help="Let --fail-under judge a samples file that leaves challenges out; else exit 4.",
+    )
+    @functools.wraps(function)
+    def demand(*words: Any, gate: Gate | None, allow_partial: bool, **rest: Any) -> Any:
+        if gate is not None:
+            gate = replace(gate, allows_partial=allow_partial)
+        return function(*words, gate=gate, **rest)
+
+    return demand
 
 
 def output(what: str) -> Callable[[Command], Command]:

@@ -24,6 +24,15 @@ class Column:
     title: str
     is_number: bool = False
     style: str = ""
+    #: ids and the like, which nobody can read or copy when they are broken; numbers never are
+    is_whole: bool = False
+    #: left out where the terminal is too narrow for all
+    is_extra: bool = False
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether a narrow terminal may break it over several lines."""
+        return not (self.is_number or self.is_whole)
 
 
 def is_painted(choice: str, *, is_terminal: bool, settings: Settings) -> bool:
@@ -88,29 +97,16 @@ class Voice:
         self.answer(as_json(value))
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-        """Write a table to stdout; a pipe gets it as wide as it needs to be."""
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+        """Write a table to stdout.
 
+        A pipe gets it as wide as it needs to be. On a terminal that is too narrow, columns are
+        folded or left out as they allow, and where that is not enough each row becomes a list.
+        """
+        from crucible_api.cli import tables
+
+        width = tables.columns_of_terminal() if _is_terminal(sys.stdout) else None
         painted = self.paints(sys.stdout)
-        console = Console(
-            file=sys.stdout,
-            color_system="standard" if painted else None,
-            force_terminal=painted,
-            width=None if _is_terminal(sys.stdout) else _width(columns, rows),
-        )
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column in columns:
-            justify: Any = "right" if column.is_number else "left"
-            table.add_column(column.title, justify=justify, style=column.style, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        with console.capture() as capture:
-            console.print(table)
-        # rich pads every line to the table's width; pipes are better off without the blanks
-        lines = capture.get().splitlines()
-        self.answer("\n".join(line.rstrip() for line in lines))
+        self.answer(tables.drawn(tables.Table(columns, rows), width, is_painted=painted))
 
     def _say(self, text: str) -> None:
         if sys.stderr is not None:
@@ -166,9 +162,3 @@ def _finite(value: object) -> object:
 
 def _is_terminal(stream: IO[str] | None) -> bool:
     return stream is not None and stream.isatty()
-
-
-def _width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    titles = [[column.title for column in columns], *rows]
-    # two blanks between columns, and generously one cell per character for wide scripts
-    return sum(2 * max(len(row[i]) for row in titles) + 2 for i in range(len(columns))) + 1

@@ -45,8 +45,11 @@ class Standing:
 class Meter:
     """Shows one run's progress; closes with the bar wiped away."""
 
-    def __init__(self, voice: Voice, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, voice: Voice, clock: Callable[[], float] = time.monotonic, *, label: str = ""
+    ) -> None:
         self._voice = voice
+        self._label = f"{label}  " if label else ""
         self._clock = clock
         self._started = clock()
         self._first: Standing | None = None
@@ -86,7 +89,7 @@ class Meter:
                 self._write(self._bar(standing))
         elif self._is_due(standing, now):
             self._last_time, self._last_share = now, standing.share
-            self._voice.talk(self._text(standing))
+            self._voice.talk(f"{self._label}{self._text(standing)}")
 
     def _is_due(self, standing: Standing, now: float) -> bool:
         # a hair of slack: ten steps of 0.1 do not add up to 1.0
@@ -111,7 +114,7 @@ class Meter:
 
     def _bar(self, standing: Standing) -> str:
         full = round(_BAR_CELLS * standing.share)
-        return f"{'█' * full}{'░' * (_BAR_CELLS - full)} {self._text(standing)}"
+        return f"{'█' * full}{'░' * (_BAR_CELLS - full)} {self._label}{self._text(standing)}"
 
     def _write(self, text: str) -> None:
         shown = text[: _columns() - 1]

@@ -29,6 +29,9 @@ def show(summaries: Sequence[RunSummary], voice: Voice, *, output: str | None = 
     for summary in summaries:
         prefix = f"{summary.run.id}: " if len(summaries) > 1 else ""
         voice.answer(f"{prefix}{summary.quality.line}")
+        for score in summary.scores:
+            if score.reason:
+                voice.answer(f"{prefix}pass@{score.k} is not known: {score.reason}")
 
 
 def document(summaries: Sequence[RunSummary]) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
         "completions": progress.planned,
         "judged": progress.judged,
         "coverage": summary.quality.coverage,
+        "isolation": summary.isolation,
         **{f"pass@{score.k}": score_object(score) for score in summary.scores},
         "outcomes": {str(item.outcome): item.count for item in summary.outcomes},
         "validity": summary.quality.line,
@@ -72,6 +76,11 @@ def score_object(score: Score) -> dict[str, Any]:
     """A score and its 95 % interval; a score that cannot be given says why."""
     found: dict[str, Any] = {"value": score.value, "low": score.low, "high": score.high}
     return found | ({"reason": score.reason} if score.reason else {})
+
+
+def isolation_text(isolation: str | None) -> str:
+    """What kept the programs from the host; that nothing did must not be overlooked."""
+    return (isolation or "").replace("process", "NONE (process)")
 
 
 def score_text(score: Score) -> str:
@@ -89,8 +98,9 @@ def _columns(summaries: Sequence[RunSummary]) -> list[Column]:
         *([Column("temperature", is_number=True)] if _differ_in_temperature(summaries) else []),
         *(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in _ks(summaries)),
         Column("coverage", is_number=True),
+        Column("isolation", is_whole=True),
         Column("time", is_number=True),
-        Column("run"),
+        Column("run", is_whole=True),
     ]
 
 
@@ -105,6 +115,7 @@ def _row(summary: RunSummary, summaries: Sequence[RunSummary]) -> list[str]:
         *([temperature] if _differ_in_temperature(summaries) else []),
         *(scores.get(k, "") for k in _ks(summaries)),
         coverage_text(summary.quality.coverage),
+        isolation_text(summary.isolation),
         "" if summary.seconds is None else duration(summary.seconds),
         run.id,
     ]

@@ -34,7 +34,8 @@ Examples:
 TAB completion: eval "$(_CRUCIBLE_COMPLETE=bash_source crucible)", or zsh_source, fish_source.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage,
-3 gate not met, 4 incomplete, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
+3 gate not met, 4 incomplete (verdicts or, for a gate, answers are missing), 130 Ctrl-C,
+141 closed pipe, 143 SIGTERM.
 """
 
 

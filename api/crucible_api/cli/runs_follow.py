@@ -33,8 +33,6 @@ def command(voice: Voice, *, run: str, gate: options.Gate | None) -> None:
         raise InvalidInput(
             f"run {found.id} was never started", hint=f"crucible runs resume {found.id}"
         )
-    if current().is_embedded and found.state is RunState.RUNNING:
-        voice.talk(f"if nothing moves, its process has ended: crucible runs resume {found.id}")
     try:
         following.follow(runs, found.id, voice)
     except KeyboardInterrupt as interrupt:

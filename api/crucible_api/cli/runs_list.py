@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from crucible_api.cli import options
-from crucible_api.cli.output import Column, Voice
+from crucible_api.cli.output import Column, Voice, duration
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.reports import RunInfo
 
 COLUMNS = (
-    Column("run", style="bold"),
-    Column("started"),
-    Column("kind"),
-    Column("state"),
+    Column("run", style="bold", is_whole=True),
+    Column("started", is_whole=True, is_extra=True),
+    Column("kind", is_whole=True, is_extra=True),
+    Column("state", is_whole=True),
     Column("model or file"),
     Column("dataset"),
     Column("n", is_number=True),
 )
+
+#: a message to a live model may take some minutes
+_SILENT_SECONDS = 900.0
 
 EPILOG = """\b
 Examples:
@@ -44,8 +48,28 @@ def command(voice: Voice, *, limit: int) -> None:
         voice.data([_plain(run) for run in found])
     elif found:
         voice.table(COLUMNS, [_row(run) for run in found])
+        _hint(found, voice)
     else:
         voice.talk("no runs yet; start with: crucible benchmark")
+
+
+def _hint(found: Sequence[RunInfo], voice: Voice) -> None:
+    """What to do about runs that nobody works on."""
+    from crucible_tasks.planning import RunState
+
+    left = [run.id for run in found if run.state is RunState.INTERRUPTED]
+    if left:
+        voice.talk(
+            f"interrupted means its process has ended: crucible runs resume {' '.join(left)}"
+        )
+    if current().is_embedded:
+        return
+    for run in found:
+        silent = time.time() - max(run.created_at, run.heard_at or 0.0)
+        if run.state is RunState.RUNNING and silent > _SILENT_SECONDS:
+            voice.talk(
+                f"no worker has answered {run.id} for {duration(silent)}; are there workers?"
+            )
 
 
 def _plain(run: RunInfo) -> dict[str, object]:

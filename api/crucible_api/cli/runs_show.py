@@ -24,9 +24,9 @@ Examples:
 """
 
 VERDICT_COLUMNS = (
-    Column("challenge", style="bold"),
+    Column("challenge", style="bold", is_whole=True),
     Column("index", is_number=True),
-    Column("outcome"),
+    Column("outcome", is_whole=True),
     Column("cpu s", is_number=True),
     Column("detail"),
 )
@@ -57,10 +57,14 @@ def command(voice: Voice, *, run: str, with_verdicts: bool) -> None:
 
 
 def _show_outcomes(summary: RunSummary, voice: Voice) -> None:
+    from crucible_tasks.planning import RunState
+
     counts = ", ".join(f"{item.outcome} {item.count}" for item in summary.outcomes) or "none yet"
     voice.answer(f"state: {summary.run.state}; outcomes: {counts}; grader: {summary.run.grader}")
     for reason in summary.progress.failures:
         voice.answer(f"missing because: {reason}")
+    if summary.run.state is RunState.INTERRUPTED:
+        voice.talk(f"its process has ended: crucible runs resume {summary.run.id}")
 
 
 def _verdict_rows(rows: Sequence[VerdictRow]) -> list[list[str]]:
@@ -80,4 +84,5 @@ def _plain(row: VerdictRow) -> dict[str, object]:
         "cpu_seconds": row.cpu_seconds,
         "wall_seconds": row.wall_seconds,
         "mode": None if row.mode is None else str(row.mode),
+        "isolation": row.isolation,
     }

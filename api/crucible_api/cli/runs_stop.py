@@ -25,9 +25,13 @@ def command(voice: Voice, *, names: tuple[str, ...]) -> None:
     from crucible_api.runs import open_runs
 
     runs = open_runs(current())
-    found = [runs.find_run(name).id for name in names]
-    for run_id in found:
-        runs.stop(run_id)
+    found = list(dict.fromkeys(runs.find_run(name).id for name in names))
+    stopped = [run_id for run_id in found if runs.stop(run_id)]
+    states = {run_id: runs.progress(run_id).state for run_id in found}
     if voice.is_json:
-        voice.data([{"run": run_id, "state": str(runs.progress(run_id).state)} for run_id in found])
-    voice.talk(f"nothing is lost: crucible runs resume {' '.join(found)}")
+        voice.data([{"run": run_id, "state": str(state)} for run_id, state in states.items()])
+    for run_id, state in states.items():
+        if run_id not in stopped:
+            voice.talk(f"run {run_id} is {state} already; there is nothing to stop")
+    if stopped:
+        voice.talk(f"stopped; nothing is lost: crucible runs resume {' '.join(stopped)}")

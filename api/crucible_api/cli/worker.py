@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from types import FrameType
 
 import click
@@ -21,6 +22,9 @@ DEFAULT_THREADS = {"generation": hands.GENERATION_THREADS, "evaluation": 0, "con
 
 #: seconds between looks at the child processes
 _LOOK_EVERY = 0.5
+
+#: seconds between lines about a broker that does not answer
+_TELL_EVERY = 10.0
 
 EPILOG = """\b
 Examples:
@@ -51,12 +55,18 @@ hand; what is not done goes to another worker.
 @options.speaking
 def command(voice: Voice, *, queues: str, concurrency: int | None) -> None:
     """Take tasks from the broker and do them on this host, until stopped."""
+    from crucible_infra.database import open_database
+
     names = _read_queues(queues)
     if current().is_embedded:
         raise BrokerUnavailable(
             "a worker needs CRUCIBLE_BROKER_URL; without one every command does its own work",
             hint="CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",
         )
+    if "controller" in names:
+        # refused here in one line, rather than in a traceback for every task
+        open_database(current().database_url).close()
+    _wait_for_broker(voice)
     if len(names) > 1:
         # one process each: a controller must not wait behind a model's minute-long answer
         _supervise(names, concurrency, voice)
@@ -80,9 +90,38 @@ def _threads(queue: str, concurrency: int | None) -> int:
     return concurrency or DEFAULT_THREADS[queue] or hands.cores()
 
 
+def _wait_for_broker(voice: Voice) -> None:
+    """Let Redis start after its workers, for a while.
+
+    Raises BrokerUnavailable when that is over. What is lost later, Celery reconnects to.
+    """
+    from crucible_infra.log import redact
+    from crucible_tasks.sending import broker_problem
+
+    place, seconds = redact(current().broker_url), current().outage_seconds
+    until = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
+    started = time.monotonic()
+    told: float | None = None
+    while (problem := broker_problem()) is not None:
+        now = time.monotonic()
+        if told is None or now - told >= _TELL_EVERY:
+            told = now
+            voice.talk(f"{place} does not answer ({problem}); trying again until {until}")
+        if now - started >= seconds:
+            raise BrokerUnavailable(
+                f"{place} did not answer for {seconds:g} s: {problem}",
+                hint="start Redis there, or correct CRUCIBLE_BROKER_URL",
+            )
+        time.sleep(_LOOK_EVERY)
+
+
 def _serve(queue: str, threads: int, voice: Voice) -> None:
+    from celery.exceptions import SecurityWarning
+
     from crucible_tasks.celery_app import app
 
+    # Celery warns root because a pickled message could run code; ours are JSON and nothing else
+    warnings.simplefilter("ignore", SecurityWarning)
     # a worker has no answer, and Celery's last words would go to stdout
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     voice.talk(f"serving the {queue} queue, {plural(threads, 'task')} at once")

@@ -20,6 +20,7 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 
+from crucible_infra import settings
 from crucible_infra.errors import DatabaseUnavailable, DiskFull, InvalidInput, StorageError
 
 #: how long a SQLite writer waits for another; batches take milliseconds
@@ -40,10 +41,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA cache_size = -32768",
 )
 
-_HINTS = {
-    DatabaseUnavailable: "check CRUCIBLE_DATABASE_URL, and that the server runs",
-    DiskFull: "free some space, then `crucible runs resume` the run: nothing stored is lost",
-}
+_FULL_HINT = "free some space, then `crucible runs resume` the run: nothing stored is lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,9 @@ def _sqlite(url: URL) -> Engine:
     try:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatabaseUnavailable(f"{url.database}: {error.strerror}") from error
+        raise DatabaseUnavailable(
+            f"{url.database}: {error.strerror}", hint=_hint(url, error)
+        ) from error
     engine = sqlalchemy.create_engine(
         url,
         hide_parameters=True,
@@ -147,8 +147,25 @@ def _translate(url: URL, context: ExceptionContext) -> StorageError | None:
     detail = (str(error).strip() or type(error).__name__).splitlines()[0]
     if url.password:
         detail = detail.replace(str(url.password), "***")
-    place = url.database if kind is DiskFull and url.get_backend_name() == "sqlite" else None
-    return kind(f"{place or url.render_as_string(hide_password=True)}: {detail}", hint=_HINTS[kind])
+    # nobody wrote the URL of the default file
+    place = url.database if url.get_backend_name() == "sqlite" else None
+    hint = _FULL_HINT if kind is DiskFull else _hint(url, error)
+    return kind(f"{place or url.render_as_string(hide_password=True)}: {detail}", hint=hint)
+
+
+def _hint(url: URL, error: BaseException) -> str:
+    """What to do about a database that cannot be used; it names only what the user has set."""
+    if url.get_backend_name() != "sqlite":
+        return "check CRUCIBLE_DATABASE_URL, and that the server runs"
+    is_default = url.database == str(settings.current().database_file)
+    elsewhere = "CRUCIBLE_HOME=DIRECTORY" if is_default else "CRUCIBLE_DATABASE_URL=sqlite:///FILE"
+    # SQLite's words for damage, and for a file of another kind
+    if type(error) is DatabaseError:
+        return f"move the file away, which forgets its runs, or set {elsewhere}"
+    if "locked" in str(error):
+        return "another process is writing into it; try again when that has ended"
+    folder = Path(url.database or "").parent
+    return f"this user must be able to write into {folder}; {elsewhere} keeps runs elsewhere"
 
 
 def _kind(error: BaseException) -> type[StorageError] | None:

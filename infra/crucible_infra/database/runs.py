@@ -38,6 +38,8 @@ class RunRow:
     started_at: float | None = None
     heard_at: float | None = None
     finished_at: float | None = None
+    seconds_before: float = 0.0
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,14 @@ runs = Table(
     Column("grade_round", Integer, nullable=False),
     Column("manifest", JSON, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
+    # of the present stint: what was worked before a pause is in `seconds_before`
     Column("started_at", Double),
     # when a worker last answered
     Column("heard_at", Double),
     Column("finished_at", Double),
+    Column("seconds_before", Double, nullable=False, server_default="0"),
+    # the process whose end interrupts the run, see `owner`; null in a cluster
+    Column("owner", String),
 )
 
 run_challenges = Table(
@@ -118,6 +122,8 @@ verdicts = Table(
     Column("cpu_seconds", Double, nullable=False),
     Column("wall_seconds", Double, nullable=False),
     Column("mode", String, nullable=False),
+    # the sandbox: "namespaces" or "process"; null for verdicts of versions that did not tell
+    Column("isolation", String),
     # how the program was found
     Column("extraction", String, nullable=False),
     # null when there was no program

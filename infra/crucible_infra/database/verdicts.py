@@ -22,6 +22,7 @@ _FOUND = (
     "cpu_seconds",
     "wall_seconds",
     "mode",
+    "isolation",
     "extraction",
     "program_digest",
 )
@@ -43,6 +44,7 @@ class VerdictRow:
     mode: str
     extraction: str
     program_digest: str | None
+    isolation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class JudgedRow:
     cpu_seconds: float | None
     wall_seconds: float | None
     mode: str | None
+    isolation: str | None
     extraction: str | None
     program_digest: str | None
 
@@ -87,6 +90,14 @@ def judged_indices(connection: Connection, run: RunRow, task_id: str) -> frozens
         in_round(run),
     )
     return frozenset(connection.scalars(query))
+
+
+def isolations_of(connection: Connection, run: RunRow) -> frozenset[str | None]:
+    """What kept the judged programs of a run from the host; None where it was not told."""
+    query = select(verdicts.c.isolation).where(
+        verdicts.c.run_id == run.id, verdicts.c.grader == run.grader
+    )
+    return frozenset(connection.scalars(query.distinct()))
 
 
 def in_round(run: RunRow) -> ColumnElement[bool]:

@@ -53,6 +53,12 @@ def test_quiet_is_quiet_and_stdout_stays_clean(capsys: pytest.CaptureFixture[str
     assert captured.out == ""
 
 
+def test_lines_of_a_sweep_name_their_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with Meter(Voice(), _Clock(), label="2/4 20260131-120000-abcd") as meter:
+        meter.show(Standing(planned=4, generated=4, judged=4))
+    assert capsys.readouterr().err == "2/4 20260131-120000-abcd  100 %  4/4 judged  0:00\n"
+
+
 def test_a_run_without_completions_is_complete() -> None:
     assert Standing(planned=0, generated=0, judged=0).share == 1.0
 

@@ -52,7 +52,19 @@ def _summary(judged: int = 164, *, score: Score | None = None, model: str = "m")
         failures=() if judged == 164 else ("HumanEval/3: the server left",),
     )
     shown = score or Score(1, 0.628, 0.552, 0.698, 164)
-    return RunSummary(replace(RUN, model=model), (shown,), quality, progress, 61.0, {"seed": 0})
+    run = replace(RUN, model=model)
+    manifest = {"seed": 0}
+    return RunSummary(run, (shown,), quality, progress, 61.0, manifest, "namespaces")
+
+
+def _partial(k: int = 1) -> RunSummary:
+    """A samples file that answers 20 of 164 challenges."""
+    summary = _summary()
+    quality = replace(summary.quality, planned=20, judged=20, missing=0, unanswered=144)
+    progress = replace(summary.progress, planned=20, generated=20, judged=20, infra=0)
+    run = replace(summary.run, model="s.jsonl", challenges=20)
+    scores = (replace(summary.scores[0], k=k),)
+    return replace(summary, run=run, scores=scores, quality=quality, progress=progress)
 
 
 def test_the_table_has_score_interval_coverage_and_run_then_the_validity_line(
@@ -62,7 +74,7 @@ def test_the_table_has_score_interval_coverage_and_run_then_the_validity_line(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["model", "dataset", "n"]
     assert "62.8 %  [55.2, 69.8]" in lines[1]
-    assert lines[1].split()[-4:] == ["100", "%", "1:01", RUN.id]
+    assert lines[1].split()[-5:] == ["100", "%", "namespaces", "1:01", RUN.id]
     assert lines[3] == "164 of 164 completions judged (100 %)"
 
 
@@ -79,6 +91,23 @@ def test_a_score_that_cannot_be_given_says_why_in_json(capsys: pytest.CaptureFix
     found = json.loads(capsys.readouterr().out)
     assert found["pass@10"] == {"value": None, "low": None, "high": None, "reason": UNKNOWN.reason}
     assert score_text(UNKNOWN) == "n/a"
+
+
+def test_a_score_that_cannot_be_given_says_why_to_people(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show([_summary(score=UNKNOWN)], Voice())
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"pass@10 is not known: {UNKNOWN.reason}"
+
+
+def test_isolation_that_is_none_stands_in_the_table_and_in_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary = replace(_summary(), isolation="process")
+    show([summary], Voice())
+    assert "NONE (process)" in capsys.readouterr().out
+    assert document([summary])["isolation"] == "process"
 
 
 def test_nothing_is_shown_where_the_output_has_claimed_stdout(
@@ -114,3 +143,13 @@ def test_missing_verdicts_are_4_before_any_gate_and_name_the_reason() -> None:
         demand([_summary(162)], Gate(1, 0.9))
     assert caught.value.exit_code == 4
     assert caught.value.hint == f"crucible runs resume {RUN.id}"
+
+
+def test_no_gate_is_met_by_a_part_of_the_dataset_unless_that_is_allowed() -> None:
+    with pytest.raises(RunIncomplete, match=r"s\.jsonl answers 20 of the 164 challenges") as caught:
+        demand([_partial()], Gate(1, 0.5))
+    assert "--allow-partial" in (caught.value.hint or "")
+    demand([_partial()], None)
+    demand([_partial()], Gate(1, 0.5, allows_partial=True))
+    with pytest.raises(GateNotMet):
+        demand([_partial()], Gate(1, 0.9, allows_partial=True))

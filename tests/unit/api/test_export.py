@@ -10,9 +10,11 @@ import pytest
 import scripted_run
 from crucible_api.samples import read_samples
 from crucible_infra.database import open_database
-from crucible_infra.errors import StorageError
-from crucible_tasks.completion import Form
+from crucible_infra.errors import FormatError, StorageError
+from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.planning import ImportedCompletion
+from crucible_workers.models.replay import open_replay
+from model_requests import samples
 from scripted_run import Workshop
 
 PROMPT = 'def f0():\n    """Answer."""\n'
@@ -57,6 +59,8 @@ def test_a_finished_run_becomes_five_files(workshop: Workshop, tmp_path: Path) -
     manifest = json.loads(paths[0].read_text())
     assert (manifest["run"], manifest["state"], manifest["coverage"]) == (run_id, "finished", 1.0)
     assert manifest["scores"][0]["k"] == 1
+    assert manifest["isolation"] == "namespaces"
+    assert {row["isolation"] for row in _rows(paths[-1])} == {"namespaces"}
 
 
 def test_what_was_exported_can_be_evaluated(workshop: Workshop, tmp_path: Path) -> None:
@@ -86,13 +90,36 @@ def test_every_form_becomes_samples_that_run(
         names: dict[str, Any] = {}
         exec(program, names)
         assert names["f0"]() == 1
-    assert _rows(directory / "completions.jsonl")[0]["text"] == text
+    assert _rows(directory / "completions.jsonl")[0][form] == text
+    (again,) = read_samples(directory / "completions.jsonl")
+    assert (again.task_id, again.form, again.text) == ("T/0", form, text)
+
+
+def test_a_text_that_was_cut_is_read_back_as_such(workshop: Workshop, tmp_path: Path) -> None:
+    row = {"task_id": "T/0", "continuation": "    return 1\n    x = (", "finish": "length"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
+    (sample,) = read_samples(tmp_path / "in.jsonl")
+    run_id = workshop.runs.plan_evaluation(scripted_run.dataset(), [sample], (1,), None, "in")
+    workshop.runs.start(run_id)
+    workshop.finish()
+    workshop.runs.export(run_id, tmp_path / "out")
+    (exported,) = _rows(tmp_path / "out" / "completions.jsonl")
+    assert {name: exported[name] for name in row} == row
+    assert open_replay(str(tmp_path / "out" / "completions.jsonl")).sample(samples(0)) == (
+        Completion(0, Form.CONTINUATION, sample.text, finish=Finish.LENGTH),
+    )
+
+
+def test_an_unknown_finish_is_named_by_line(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"task_id": "T/0", "solution": "x", "finish": "late"}\n')
+    with pytest.raises(FormatError, match=r"in\.jsonl:1: finish is none of stop, length, other"):
+        read_samples(tmp_path / "in.jsonl")
 
 
 def test_odd_characters_survive(workshop: Workshop, tmp_path: Path) -> None:
     text = "\x00\ud800 no code"
     directory = _exported(workshop, tmp_path, Form.RESPONSE, text)
-    assert _rows(directory / "completions.jsonl")[0]["text"] == text
+    assert _rows(directory / "completions.jsonl")[0]["response"] == text
 
 
 def test_a_score_that_cannot_be_given_is_null(workshop: Workshop, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ import scripted_run
 from crucible_api.runs import open_runs
 from crucible_infra import settings
 from crucible_infra.database import open_database
+from crucible_infra.database.runs import update_run
 from crucible_infra.errors import FormatError, InvalidInput, RunNotFound
+from crucible_infra.owner import own_mark
 from crucible_tasks.challenge import Limits
 from crucible_tasks.completion import Form
 from crucible_tasks.control import Reconcile
@@ -71,6 +74,46 @@ def test_a_finished_run_is_not_started_again(workshop: Workshop) -> None:
     workshop.runs.stop(run_id)
     assert workshop.wire.sent == []
     assert workshop.runs.progress(run_id).state is RunState.FINISHED
+
+
+def test_stopping_tells_whether_there_was_anything_to_stop(workshop: Workshop) -> None:
+    run_id = workshop.begin()
+    assert workshop.runs.stop(run_id)
+    assert not workshop.runs.stop(run_id)
+
+
+def test_a_run_whose_process_has_ended_is_interrupted_until_somebody_resumes_it(
+    workshop: Workshop,
+) -> None:
+    run_id = workshop.begin()
+    mark = own_mark()
+    assert mark is not None
+    place, _, started = mark.rpartition(" ")
+    with workshop.database.writing() as connection:
+        update_run(connection, run_id, owner=f"{place} {int(started) - 1}")
+    assert workshop.runs.progress(run_id).state is RunState.INTERRUPTED
+    assert workshop.runs.progress(run_id).is_over
+    assert workshop.runs.list_runs()[0].state is RunState.INTERRUPTED
+    assert workshop.runs.summary(run_id).run.state is RunState.INTERRUPTED
+    workshop.runs.resume(run_id)
+    assert workshop.runs.progress(run_id).state is RunState.RUNNING
+
+
+def test_the_time_of_a_run_leaves_its_pauses_out(workshop: Workshop) -> None:
+    run_id = workshop.begin()
+    now = time.time()
+    with workshop.database.writing() as connection:
+        # an hour ago it worked for ten seconds and was killed
+        update_run(connection, run_id, started_at=now - 3600, heard_at=now - 3590)
+    assert workshop.runs.summary(run_id).seconds == pytest.approx(10)
+    workshop.runs.resume(run_id)
+    assert workshop.runs.summary(run_id).seconds == pytest.approx(10)
+    with workshop.database.writing() as connection:
+        update_run(connection, run_id, heard_at=time.time() + 5)
+    assert workshop.runs.summary(run_id).seconds == pytest.approx(15, abs=0.5)
+    workshop.clock.now = time.time() + 5
+    workshop.finish()
+    assert workshop.runs.summary(run_id).seconds == pytest.approx(15, abs=0.5)
 
 
 def test_a_plan_of_nothing_is_refused(workshop: Workshop) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from crucible_infra import settings
 from crucible_infra.database import Database, open_database
 from crucible_infra.database.connection import connect
 from crucible_infra.errors import DatabaseUnavailable, DiskFull, InvalidInput
@@ -54,6 +55,41 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"something else entirely" * 100)
     with pytest.raises(DatabaseUnavailable, match="not a database"):
         open_database(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+@pytest.mark.parametrize("is_garbage", [True, False])
+def test_the_hint_for_the_default_file_is_about_the_home(
+    crucible_home: Path, *, is_garbage: bool
+) -> None:
+    if is_garbage:
+        (crucible_home / "crucible.db").write_bytes(b"something else entirely" * 100)
+    else:
+        (crucible_home / "crucible.db").mkdir()
+    with pytest.raises(DatabaseUnavailable) as caught:
+        open_database(settings.current().database_url)
+    assert caught.value.message.startswith(str(crucible_home / "crucible.db"))
+    hint = caught.value.hint or ""
+    assert "CRUCIBLE_HOME=" in hint
+    assert "CRUCIBLE_DATABASE_URL" not in hint
+    assert ("move the file away" in hint) is is_garbage
+
+
+def test_the_hint_for_a_file_somebody_named_is_about_its_url(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable) as caught:
+        open_database(f"sqlite:///{tmp_path}")
+    assert "CRUCIBLE_DATABASE_URL=" in (caught.value.hint or "")
+
+
+def test_a_home_below_a_file_is_named_with_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "file"))
+    settings.current.cache_clear()
+    with pytest.raises(DatabaseUnavailable) as caught:
+        open_database(settings.current().database_url)
+    settings.current.cache_clear()
+    assert "CRUCIBLE_HOME=" in (caught.value.hint or "")
 
 
 def test_a_full_disk_is_named(database: Database, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from crucible_infra.database import open_database, schema
+from crucible_infra.database.connection import connect
+from crucible_infra.database.runs import find_run
 from crucible_infra.database.tables import metadata
 
 OPEN = "import sys; from crucible_infra.database import open_database; open_database(sys.argv[1])"
@@ -48,7 +50,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(
     (broken / "versions").mkdir(parents=True)
     (broken / "env.py").write_text((schema.MIGRATIONS / "env.py").read_text())
     (broken / "versions" / "one.py").write_text(
-        "from alembic import op\nrevision, down_revision = '0001', None\n"
+        f"from alembic import op\nrevision, down_revision = '{schema.HEAD}', None\n"
         "def upgrade():\n    op.execute('CREATE TABLE half (x)')\n    op.execute('nonsense')\n"
     )
     with monkeypatch.context() as patch:
@@ -59,6 +61,38 @@ def test_a_failed_migration_leaves_the_file_as_it_was(
     with database.reading() as connection:
         assert not connection.dialect.has_table(connection, "half")
     database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'old.db'}"
+    url: str = request.getfixturevalue("postgres_database_url")
+    return url
+
+
+def test_what_an_older_version_stored_is_kept(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "HEAD", "0001")
+        schema.upgrade(empty_url)
+    columns = "id kind state source dataset dataset_digest dataset_artifact grader".split()
+    database = connect(empty_url)
+    with database.writing() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO runs ({', '.join(columns)}, n, ks, seed, batch, grade_round, manifest, "
+            f"created_at) VALUES ({', '.join(repr(name) for name in columns)}, "
+            "1, '[1]', 0, 1, 0, '{}', 5.0)"
+        )
+    database.close()
+    schema.upgrade(empty_url)
+    database = open_database(empty_url)
+    with database.reading() as connection:
+        run = find_run(connection, "id")
+    database.close()
+    assert run is not None
+    assert (run.created_at, run.seconds_before, run.owner) == (5.0, 0.0, None)
 
 
 def test_opening_an_up_to_date_file_imports_no_alembic(tmp_path: Path) -> None:

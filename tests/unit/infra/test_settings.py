@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from crucible_infra import settings
+from crucible_infra.errors import InvalidInput
+from crucible_workers.sandbox import BACKENDS
 
 
 def test_nothing_configured_means_everything_in_this_process() -> None:
@@ -69,6 +71,37 @@ def test_the_log_is_text_unless_json_is_asked_for() -> None:
     assert settings.read({"CRUCIBLE_LOG_LEVEL": "info"}).log_level == "INFO"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "known"),
+    [
+        ("CRUCIBLE_LOG_FORMAT", "jsn", "text, json"),
+        ("CRUCIBLE_LOG_LEVEL", "chatty", "DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ("CRUCIBLE_SANDBOX", "foo", "namespaces, process"),
+        ("CRUCIBLE_OUTAGE_SECONDS", "soon", "like 60"),
+        ("CRUCIBLE_OUTAGE_SECONDS", "-1", "like 60"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused_with_those_that_do(
+    name: str, value: str, known: str
+) -> None:
+    with pytest.raises(InvalidInput, match=name) as caught:
+        settings.read({name: value}).check()
+    assert known in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"CRUCIBLE_LOG_FORMAT": "JSON", "CRUCIBLE_LOG_LEVEL": "warning"},
+        {"CRUCIBLE_SANDBOX": "process", "CRUCIBLE_OUTAGE_SECONDS": "0.5"},
+        {"CRUCIBLE_LOG_FORMAT": "", "CRUCIBLE_LOG_LEVEL": "", "CRUCIBLE_OUTAGE_SECONDS": ""},
+    ],
+)
+def test_what_means_something_is_not_refused(environment: dict[str, str]) -> None:
+    settings.read(environment).check()
+
+
 def test_the_process_reads_its_environment_once(
     crucible_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,3 +110,7 @@ def test_the_process_reads_its_environment_once(
 
     assert settings.current() is first
     assert first.data_directory == crucible_home
+
+
+def test_every_sandbox_there_is_can_be_chosen() -> None:
+    assert settings.SANDBOXES == BACKENDS

@@ -41,6 +41,14 @@ def test_every_part_has_its_words() -> None:
     )
 
 
+def test_why_hosts_failed_is_said_when_they_did() -> None:
+    found = replace(CLEAN, judged=1638, infra_errors=2, infra_reason="2 challenges: ill")
+    assert found.line == (
+        "1638 of 1640 completions judged (99.8 %); 2 host failures; 2 challenges: ill"
+    )
+    assert replace(CLEAN, infra_reason="1 challenge: was ill").line == CLEAN.line
+
+
 def test_one_missing_of_many_is_never_rounded_up_to_100_percent() -> None:
     found = replace(CLEAN, planned=32_800, judged=32_799, missing=1)
     assert "(99.9 %)" in found.line

@@ -2,14 +2,22 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
-from crucible_infra.errors import EndpointDown, RateLimited, RequestRefused
+from crucible_infra.errors import (
+    EndpointDown,
+    EndpointGone,
+    EndpointUnreachable,
+    RateLimited,
+    RequestRefused,
+)
 from crucible_tasks.model_spec import ModelKind, ModelSpec
+from crucible_tasks.outages import OUTAGES
 from crucible_workers.models.openai_server import open_openai
 from crucible_workers.models.patience import Patience, persist, retry_after
 from model_requests import Waits, samples
@@ -105,6 +113,68 @@ def test_retries_are_counted_by_kind_and_bounded() -> None:
     with pytest.raises(EndpointDown):
         persist(ask, waits.patience(), time.monotonic() + 1000)
     assert len(asked) == 5
+
+
+def _refusing(asked: list[float]) -> Callable[[], str]:
+    def ask() -> str:
+        asked.append(time.monotonic())
+        raise EndpointUnreachable("no answer")
+
+    return ask
+
+
+def test_a_server_that_refuses_is_asked_until_its_time_is_over() -> None:
+    waits = Waits()
+    asked: list[float] = []
+    with pytest.raises(EndpointGone, match=r"http://away:1 did not answer for 60 s") as caught:
+        persist(_refusing(asked), waits.patience(), time.monotonic() + 1000, "http://away:1")
+    assert not caught.value.is_transient
+    # looked at every few seconds, and no longer than it was given
+    assert 10 < len(asked) < 200
+    assert 60 <= sum(waits.seconds) < 66
+    OUTAGES.answered("http://away:1")
+
+
+def test_who_asks_later_does_not_wait_again_for_the_same_outage() -> None:
+    asked: list[float] = []
+    began = time.monotonic()
+    impatient = Patience(outage=0.2, outage_cap=0.05)
+    for count in (2, 1):
+        asked.clear()
+        with pytest.raises(EndpointGone):
+            persist(_refusing(asked), impatient, began + 1000, "http://away:2")
+        assert len(asked) >= count
+    assert len(asked) == 1
+    assert time.monotonic() - began < 2
+    OUTAGES.answered("http://away:2")
+
+
+def test_a_server_that_fails_all_requests_for_long_is_given_up_without_retries() -> None:
+    asked: list[int] = []
+
+    def ask() -> None:
+        asked.append(1)
+        raise EndpointDown("500")
+
+    patience = Patience(outage=0.0)
+    with pytest.raises(EndpointGone, match="failed every request"):
+        persist(ask, patience, time.monotonic() + 1000, "http://broken:1")
+    assert len(asked) == 1
+    OUTAGES.answered("http://broken:1")
+
+
+def test_an_answer_to_anybody_ends_the_outage() -> None:
+    outcomes: list[Exception | None] = [EndpointUnreachable("away"), None]
+
+    def ask() -> str:
+        failure = outcomes.pop(0)
+        if failure is not None:
+            raise failure
+        return "there"
+
+    patience = Waits().patience()
+    assert persist(ask, patience, time.monotonic() + 1000, "http://back:1") == "there"
+    assert [one for one in OUTAGES.now() if one.server == "http://back:1"] == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])

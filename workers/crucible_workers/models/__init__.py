@@ -17,7 +17,7 @@ def open_model(spec: str, dataset: str | None, patience: Patience | None = None)
     """
     # each client loads its engine when it is wanted: a replay needs no HTTP
     wanted = _resolved(parse(spec))
-    waiting = patience or Patience()
+    waiting = patience or Patience(outage=settings.current().outage_seconds)
     match wanted.kind:
         case ModelKind.REPLAY:
             from crucible_workers.models.replay import open_replay  # noqa: PLC0415

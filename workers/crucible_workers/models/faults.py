@@ -14,6 +14,7 @@ from crucible_infra.errors import (
     BrokenStream,
     ContextOverflow,
     EndpointDown,
+    EndpointUnreachable,
     ModelError,
     ModelNotFound,
     QuotaExhausted,
@@ -22,6 +23,9 @@ from crucible_infra.errors import (
     ServerTimeout,
 )
 from crucible_workers.models.patience import retry_after
+
+#: for a server of which nothing more is known
+START_HINT = "start the server, or check the address"
 
 #: characters of a server's complaint that are shown
 _SHOWN = 300
@@ -42,10 +46,10 @@ _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota", re.IGNORE
 
 #: the first match decides; every class of httpx' tree is covered by one of them
 _BY_EXCEPTION: tuple[tuple[type[Exception], type[ModelError]], ...] = (
-    (httpx.ConnectTimeout, EndpointDown),
+    (httpx.ConnectTimeout, EndpointUnreachable),
     (httpx.TimeoutException, ServerTimeout),
-    (httpx.ConnectError, EndpointDown),
-    (httpx.ProxyError, EndpointDown),
+    (httpx.ConnectError, EndpointUnreachable),
+    (httpx.ProxyError, EndpointUnreachable),
     (httpx.UnsupportedProtocol, RequestRefused),
     (httpx.LocalProtocolError, RequestRefused),
     (httpx.InvalidURL, RequestRefused),
@@ -60,13 +64,15 @@ class Faults:
 
     url: str
     secret: str | None = None
+    #: what to do when nobody answers
+    start_hint: str = START_HINT
 
     def of_exception(self, error: Exception) -> ModelError:
         """What an exception of httpx means."""
         kind = next(ours for theirs, ours in _BY_EXCEPTION if isinstance(error, theirs))
-        if kind is EndpointDown:
-            hint = "start the server, or check the address"
-            return kind(f"no answer from {self.url}: {self._reason(error)}", hint=hint)
+        if kind is EndpointUnreachable:
+            problem = f"no answer from {self.url}: {self._reason(error)}"
+            return kind(problem, hint=self.start_hint)
         if kind is ServerTimeout:
             return kind(f"{self.url} sent nothing for too long ({type(error).__name__})")
         return kind(f"{self.url} broke off: {self._reason(error)}")

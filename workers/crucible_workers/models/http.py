@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,7 +16,7 @@ import msgspec
 
 from crucible_infra.errors import BrokenStream, InvalidInput, ServerTimeout
 from crucible_tasks.decoding import decoder
-from crucible_workers.models.faults import Faults
+from crucible_workers.models.faults import START_HINT, Faults
 from crucible_workers.models.patience import Patience, persist
 
 Answer = TypeVar("Answer")
@@ -43,10 +43,18 @@ class _Exchange:
 class HttpClient:
     """Talks to the server at one URL. Every method raises ModelErrors only."""
 
-    def __init__(self, url: str, patience: Patience, api_key: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        patience: Patience,
+        api_key: str | None = None,
+        start_hint: str = START_HINT,
+    ) -> None:
         self.url = url
         self.patience = patience
-        self.faults = Faults(url, api_key)
+        self.faults = Faults(url, api_key, start_hint)
+        #: without path and user, because two clients of one server share its outages
+        self.server = _server_of(url)
         headers = {"user-agent": "codecrucible"}
         if api_key:
             headers["authorization"] = f"Bearer {_checked(api_key)}"
@@ -96,6 +104,10 @@ class HttpClient:
                 f"{self.url} did not answer as its protocol says: {error}"
             ) from error
 
+    def persist(self, ask: Callable[[], Answer], deadline: float) -> Answer:
+        """Ask this server, and again after transient errors; see `patience.persist`."""
+        return persist(ask, self.patience, deadline, self.server)
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -108,7 +120,7 @@ class HttpClient:
         def ask() -> Answer:
             return self.decode(self._body(exchange), answer)
 
-        return persist(ask, self.patience, deadline)
+        return self.persist(ask, deadline)
 
     def _body(self, exchange: _Exchange) -> bytes:
         body = bytearray()
@@ -156,6 +168,11 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _server_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _left(deadline: float) -> float:

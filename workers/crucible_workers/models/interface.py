@@ -32,7 +32,8 @@ class Model(ABC):
     """One model that answers. Thread-safe: workers share it between threads.
 
     Opening and sampling raise
-    - EndpointDown: nobody listens, or the server answers 5xx, after the retries
+    - EndpointDown: nobody listens, or the server answers 5xx, after the retries; EndpointGone
+      when it has answered nobody for `Patience.outage`
     - ServerTimeout: no byte for too long, or a sample took longer than its deadline
     - BrokenStream: the answer ended early or was not what the protocol says, after the retries
     - RateLimited: the server (429, or 503 while it loads) wants more time than we wait

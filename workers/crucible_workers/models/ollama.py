@@ -19,8 +19,10 @@ from crucible_workers.models.fingerprint import digest_of, sha256
 from crucible_workers.models.http import HttpClient
 from crucible_workers.models.interface import Model, SampleRequest
 from crucible_workers.models.ollama_wire import Description, Line, Tag, Tags, Version, body_of
-from crucible_workers.models.patience import Patience, persist
+from crucible_workers.models.patience import Patience
 from crucible_workers.models.sampled import Sampled, completion_of, finish_of
+
+_START_HINT = "start it there (`ollama serve`), or set OLLAMA_HOST to where it listens"
 
 
 class OllamaModel(Model):
@@ -47,9 +49,8 @@ class OllamaModel(Model):
         self._http.close()
 
     def _sample_one(self, request: SampleRequest, index: int) -> Completion:
-        patience = self._http.patience
-        deadline = patience.deadline(request.sampling.max_tokens)
-        return persist(lambda: self._ask(request, index, deadline), patience, deadline)
+        deadline = self._http.patience.deadline(request.sampling.max_tokens)
+        return self._http.persist(lambda: self._ask(request, index, deadline), deadline)
 
     def _ask(self, request: SampleRequest, index: int, deadline: float) -> Completion:
         prompt, sampling = request.prompt, request.sampling
@@ -89,7 +90,7 @@ class OllamaModel(Model):
 
 def open_ollama(spec: ModelSpec, url: str, patience: Patience) -> OllamaModel:
     """Find the model on the server at this URL and describe it; see `Model` for what it raises."""
-    http = HttpClient(url, patience)
+    http = HttpClient(url, patience, start_hint=_START_HINT)
     try:
         tag = _find(http, spec.name)
         described = _describe(http, tag)

@@ -19,7 +19,6 @@ from crucible_tasks.generation import ModelIdentity
 from crucible_workers.models.http import HttpClient
 from crucible_workers.models.interface import Model, SampleRequest
 from crucible_workers.models.openai_wire import Answer, Choice, Dialect, neutral_extensions
-from crucible_workers.models.patience import persist
 from crucible_workers.models.sampled import Sampled, completion_of, finish_of
 
 #: below this temperature equal texts are what a model with a clear opinion gives
@@ -63,9 +62,7 @@ class OpenAiModel(Model):
             return self._singly(request, run)
         deadline = self._deadline(request)
         try:
-            together = persist(
-                lambda: self._ask(request, run, deadline), self._http.patience, deadline
-            )
+            together = self._http.persist(lambda: self._ask(request, run, deadline), deadline)
         except RequestRefused:
             # some servers refuse n > 1; if it was something else, the single says so again
             return self._relearn(self._singly(request, run))
@@ -94,7 +91,7 @@ class OpenAiModel(Model):
             seconds = time.monotonic() - started
             return completion_of(sampled, request, seconds, self._identity.context_tokens)
 
-        return persist(ask, self._http.patience, deadline)
+        return self._http.persist(ask, deadline)
 
     def _ask(self, request: SampleRequest, run: range, deadline: float) -> list[Sampled]:
         """One request; between none and as many samples as asked for."""

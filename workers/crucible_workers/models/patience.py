@@ -12,7 +12,17 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from crucible_infra import log
-from crucible_infra.errors import EmptyCompletion, ModelError, RateLimited
+from crucible_infra.errors import (
+    BrokenStream,
+    EmptyCompletion,
+    EndpointDown,
+    EndpointGone,
+    EndpointUnreachable,
+    ModelError,
+    RateLimited,
+    ServerTimeout,
+)
+from crucible_tasks.outages import OUTAGES, Outage
 
 Answer = TypeVar("Answer")
 
@@ -31,9 +41,13 @@ class Patience:
     idle: float = 120.0
     #: slowest generation worth waiting for: two tokens a second
     per_token: float = 0.5
-    #: after refused connections, 5xx and broken answers; a loading or busy server has until the
-    #: deadline instead
+    #: after 5xx and broken answers; a loading or busy server has until the deadline instead
     retries: int = 4
+    #: a server that refuses connections is asked until its outage has lasted this long; one that
+    #: answers nobody else either is then given up too
+    outage: float = 60.0
+    #: between two looks whether it is back, which cost nothing
+    outage_cap: float = 5.0
     #: full jitter: a random share of this, doubled each time
     backoff: float = 1.0
     backoff_cap: float = 60.0
@@ -51,22 +65,34 @@ class Patience:
 IMPATIENT = Patience(connect=2.0, metadata=5.0, retries=0)
 
 
-def persist(ask: Callable[[], Answer], patience: Patience, deadline: float) -> Answer:
+def persist(
+    ask: Callable[[], Answer], patience: Patience, deadline: float, server: str | None = None
+) -> Answer:
     """Ask, and ask again after transient errors, within the retries and before the deadline.
 
     The whole answer is asked for anew with the same seed; pieces are never stitched together.
-    Raises the last error.
+    `server` names whose outage a failure belongs to. Raises the last error, or EndpointGone when
+    the server has not answered anybody for as long as it is given.
     """
     failures: Counter[type[ModelError]] = Counter()
+    slept = 0.0
     while True:
         try:
-            return ask()
+            answer = ask()
         except ModelError as error:
             failures[type(error)] += 1
-            seconds = _wait(error, failures, patience)
+            outage = None if server is None else _noted(server, error, patience)
+            if outage is not None and (outage.is_hopeless or slept >= patience.outage):
+                raise _gone(outage) from error
+            seconds = _wait(error, failures, patience, outage)
             if seconds is None or time.monotonic() + seconds >= deadline:
                 raise
             log.info("model_asked_again", problem=error.message, seconds=round(seconds, 1))
+        else:
+            if server is not None:
+                OUTAGES.answered(server)
+            return answer
+        slept += seconds
         patience.sleep(seconds)
 
 
@@ -88,8 +114,30 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
 
 
+def _noted(server: str, error: ModelError, patience: Patience) -> Outage | None:
+    """The outage this failure belongs to; None when the server answers, or just takes long."""
+    if isinstance(error, ServerTimeout) or patience.retries == 0:
+        return None
+    if not isinstance(error, EndpointDown | BrokenStream):
+        OUTAGES.answered(server)
+        return None
+    is_unreachable = isinstance(error, EndpointUnreachable)
+    outage = OUTAGES.failed(server, patience.outage, is_unreachable=is_unreachable)
+    if outage.began == outage.failed:
+        log.warning("server_away", server=server, problem=error.message, patience=patience.outage)
+    return outage
+
+
+def _gone(outage: Outage) -> EndpointGone:
+    how = "did not answer" if outage.is_unreachable else "failed every request"
+    return EndpointGone(f"{outage.server} {how} for {outage.patience_seconds:g} s")
+
+
 def _wait(
-    error: ModelError, failures: Counter[type[ModelError]], patience: Patience
+    error: ModelError,
+    failures: Counter[type[ModelError]],
+    patience: Patience,
+    outage: Outage | None,
 ) -> float | None:
     """Seconds until the next try; None gives up."""
     if not error.is_transient or patience.retries == 0:
@@ -100,12 +148,17 @@ def _wait(
     if failures[type(error)] > _allowed(error, patience):
         return None
     doublings = min(failures.total() - 1, 16)
-    return random.uniform(0.0, min(patience.backoff * 2**doublings, patience.backoff_cap))
+    cap = patience.backoff_cap
+    if outage is not None and outage.is_unreachable:
+        # a last look at the end of its time
+        left = outage.patience_seconds - outage.lasted_seconds
+        cap = min(patience.outage_cap, max(left, 0.0))
+    return random.uniform(0.0, min(patience.backoff * 2**doublings, cap))
 
 
 def _allowed(error: ModelError, patience: Patience) -> float:
-    if isinstance(error, RateLimited):
-        # a model that loads for minutes is no failure
+    if isinstance(error, RateLimited | EndpointUnreachable):
+        # a model that loads for minutes is no failure; an outage has an end of its own
         return float("inf")
     if isinstance(error, EmptyCompletion):
         # the same seed gives the same nothing, unless the server hiccuped

@@ -1,7 +1,8 @@
 """Replay: completions that were recorded earlier, read from a JSONL file.
 
 Rows carry `task_id` and one of `completion` (continues the prompt), `solution` (a whole program)
-or `response` (raw chat text), plain or gzipped. The i-th row of a task is its sample i.
+or `response` (raw chat text), plain or gzipped; `crucible runs export` writes such rows, a base
+model's as `continuation`. The i-th row of a task is its sample i.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from crucible_infra.errors import FormatError, InvalidModelSpec, RequestRefused
-from crucible_tasks.completion import Completion, Form
+from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.generation import ModelIdentity
 from crucible_workers.models import style
 from crucible_workers.models.interface import Model, SampleRequest
@@ -34,6 +35,9 @@ class _Row(msgspec.Struct, frozen=True):
     solution: str | None = None
     completion: str | None = None
     response: str | None = None
+    # `crucible runs export` writes these two
+    continuation: str | None = None
+    finish: Finish = Finish.STOP
 
 
 _DECODER = msgspec.json.Decoder(_Row)
@@ -42,6 +46,7 @@ _DECODER = msgspec.json.Decoder(_Row)
 class _Recorded(msgspec.Struct, frozen=True, gc=False):
     form: Form
     text: str
+    finish: Finish
 
 
 class ReplayModel(Model):
@@ -74,7 +79,12 @@ class ReplayModel(Model):
                 hint=f"ask for at most -n {len(rows)}" if rows else "check the task ids",
             )
         return tuple(
-            Completion(index=index, form=rows[index].form, text=rows[index].text)
+            Completion(
+                index=index,
+                form=rows[index].form,
+                text=rows[index].text,
+                finish=rows[index].finish,
+            )
             for index in request.indices
         )
 
@@ -135,12 +145,15 @@ def _row(line: bytes, path: Path, number: int) -> _Row:
 
 
 def _recorded(row: _Row, path: Path, number: int) -> _Recorded:
-    if row.solution is not None:
-        return _Recorded(Form.SOLUTION, row.solution)
-    if row.completion is not None:
-        return _Recorded(Form.COMPLETION, row.completion)
-    if row.response is not None:
-        return _Recorded(Form.RESPONSE, row.response)
+    texts = {
+        Form.SOLUTION: row.solution,
+        Form.COMPLETION: row.completion,
+        Form.RESPONSE: row.response,
+        Form.CONTINUATION: row.continuation,
+    }
+    for form, text in texts.items():
+        if text is not None:
+            return _Recorded(form, text, row.finish)
     raise FormatError.at(path, number, "has none of completion, solution and response")
 
 
