@@ -15,7 +15,7 @@ from crucible_infra.errors import SandboxUnavailable
 from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests, Tests
 from crucible_tasks.verdict import Verdict
 from crucible_workers.sandbox import BACKENDS
-from crucible_workers.sandbox.slot import WallGuard
+from crucible_workers.sandbox.guard import WallGuard
 from crucible_workers.sandbox.slots import SlotSandbox
 
 QUICK_LIMITS = Limits(cpu_seconds=1.0, memory_mib=1024, processes=32, file_mib=16, output_mib=4)

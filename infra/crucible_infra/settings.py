@@ -15,7 +15,7 @@ from crucible_infra.errors import InvalidInput
 EMBEDDED_BROKER_URL = "memory://"
 
 #: `process` is no security boundary and never chosen by itself
-SANDBOXES = ("namespaces", "process")
+SANDBOXES = ("namespaces", "container", "process")
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -60,6 +60,12 @@ class Settings:
     terminal: str
     #: set by a shell that asks for TAB completion; None otherwise
     completion: str | None = None
+    #: "docker", "podman" or a path; None takes whichever is on the PATH
+    container_engine: str | None = None
+    #: like `runsc`; None is the engine's own
+    container_runtime: str | None = None
+    #: with a Python of its own; None brings this host's
+    container_image: str | None = None
     #: the executable that runs JavaScript; None takes the first new enough on this host
     node: str | None = None
 
@@ -119,6 +125,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         terminal=environment.get("TERM", ""),
         completion=environment.get("_CRUCIBLE_COMPLETE") or None,
+        container_engine=environment.get("CRUCIBLE_CONTAINER_ENGINE") or None,
+        container_runtime=environment.get("CRUCIBLE_CONTAINER_RUNTIME") or None,
+        container_image=environment.get("CRUCIBLE_CONTAINER_IMAGE") or None,
         node=environment.get("CRUCIBLE_NODE") or None,
     )
 

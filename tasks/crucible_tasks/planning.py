@@ -122,10 +122,10 @@ def new_id(now: float | None = None) -> str:
 def refuse_unjudgeable(dataset: Dataset) -> None:
     """Raise UnsupportedLanguage when a challenge is in a language that no sandbox runs."""
     for challenge in dataset.challenges:
-        if challenge.language is not Language.PYTHON:
+        if challenge.language is Language.OTHER:
             raise UnsupportedLanguage(
-                f"{dataset.name}: {challenge.task_id} is {challenge.language}; "
-                "only Python can be judged"
+                f"{dataset.name}: {challenge.task_id} is neither Python nor JavaScript, "
+                "which is all that can be judged"
             )
 
 

@@ -15,7 +15,7 @@ from crucible_infra.errors import InvalidInput, UnsupportedLanguage, UnusableTes
 from crucible_tasks.challenge import Language, Limits, OracleTests, StdioCase, StdioTests
 from crucible_tasks.verdict import Mode, Outcome
 from crucible_workers.sandbox import open_sandbox
-from crucible_workers.sandbox.slot import WallGuard
+from crucible_workers.sandbox.guard import WallGuard
 from crucible_workers.sandbox.slots import SlotSandbox
 from sandbox_probes import BACKENDS, SHORT_GUARD, challenge_of, descendants, judge, opened
 
@@ -87,7 +87,8 @@ def test_a_test_that_waits_for_ever_is_ended() -> None:
         assert next(sandbox.judge(challenge, [stuck])).outcome is Outcome.TIMED_OUT
         assert next(sandbox.judge(challenge, [DOUBLE])).outcome is Outcome.PASSED
 
-        assert _settled(before) == before
+        # the child that waits for the next program may be there or just about to be
+        assert _settled(before) <= before
 
 
 def test_the_guard_is_far_beyond_the_cpu_limit() -> None:
@@ -103,12 +104,15 @@ def test_nothing_is_left_of_three_hundred_programs(backend: str) -> None:
         programs = [f"{DOUBLE}\n# {number}" for number in range(300)]
         challenge = challenge_of(TEST)
         assert next(sandbox.judge(challenge, programs[:1])).outcome is Outcome.PASSED
-        before = (_open_files(), len(descendants(os.getpid())), mounts.read_text())
+        processes = len(descendants(os.getpid()))
+        before = (_open_files(), mounts.read_text())
 
         outcomes = {verdict.outcome for verdict in sandbox.judge(challenge, programs)}
-        after = (_open_files(), _settled(before[1]), mounts.read_text())
+        after = (_open_files(), mounts.read_text())
 
         assert outcomes == {Outcome.PASSED}
+        # the child that waits for the next program may not have been there yet
+        assert _settled(processes) <= processes + 1
         assert after == before
     assert descendants(os.getpid()) <= families
 
@@ -191,7 +195,7 @@ def test_tests_that_cannot_be_loaded_are_the_dataset_s_fault(
 
 def test_another_language_is_an_error_not_a_verdict(sandbox: SlotSandbox) -> None:
     with pytest.raises(UnsupportedLanguage):
-        judge(sandbox, DOUBLE, TEST, language=Language.JAVASCRIPT)
+        judge(sandbox, DOUBLE, TEST, language=Language.OTHER)
 
 
 def test_an_unknown_backend_names_the_known_ones() -> None:

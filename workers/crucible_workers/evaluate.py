@@ -8,6 +8,9 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 
+from celery import signals
+from celery.exceptions import Reject
+
 from crucible_infra import log, settings
 from crucible_infra.errors import CrucibleError
 from crucible_tasks.control import STORE_VERDICTS
@@ -22,20 +25,33 @@ from crucible_tasks.extraction import extract
 from crucible_tasks.planning import grader_label
 from crucible_tasks.sending import send
 from crucible_tasks.verdict import Outcome, Verdict
+from crucible_workers.custody import Custody
 from crucible_workers.datasets import load_dataset
+from crucible_workers.drain import drain
 from crucible_workers.sandbox import Sandbox, open_sandbox
 
 _NO_CODE = Verdict(Outcome.NO_CODE, "the answer holds no code")
 
+#: what a worker that is asked to stop gives its last verdicts; Kubernetes waits 30 s
+_FLUSH_SECONDS = 10.0
+
 _lock = threading.Lock()
 _sandboxes: dict[str, Sandbox] = {}
+_custody: Custody | None = None
 
 
 @EVALUATION.implement
 def evaluate(request: EvaluationRequest) -> Evaluation:
-    """Judge what is asked for and send the verdicts to the controller, which stores them."""
+    """Judge what is asked for; the controller gets the verdicts when canaries vouch for them.
+
+    Raises Reject on a sick host of a cluster, so that another one gets the request.
+    """
+    custody = shared_custody()
+    doubts = custody.doubts
+    if custody.sickness is not None and not settings.current().is_embedded:
+        raise Reject(custody.sickness.message, requeue=True)
     evaluation = _evaluate(request)
-    send(STORE_VERDICTS.signature(evaluation))
+    custody.keep(evaluation, doubts)
     return evaluation
 
 
@@ -46,6 +62,34 @@ def shared_sandbox() -> Sandbox:
         if backend not in _sandboxes:
             _sandboxes[backend] = open_sandbox(backend, os.cpu_count() or 1)
         return _sandboxes[backend]
+
+
+def shared_custody() -> Custody:
+    """Where the verdicts of this process' sandbox wait for its canaries."""
+    global _custody  # noqa: PLW0603 -- one for the process, as its sandbox
+    sandbox = shared_sandbox()
+    with _lock:
+        if _custody is None or _custody.sandbox is not sandbox:
+            _custody = Custody(sandbox, os.cpu_count() or 1, _send, drain)
+        return _custody
+
+
+@signals.worker_shutting_down.connect
+def _hurry(**_: object) -> None:
+    # a cold stop ends with the last task, a warm one waits in the next function
+    if _custody is not None:
+        _custody.flush(0)
+
+
+@signals.worker_shutdown.connect
+def _flush(**_: object) -> None:
+    # an interrupted command does not wait: its run judges them again when it is resumed
+    if _custody is not None and not settings.current().is_embedded:
+        _custody.flush(_FLUSH_SECONDS)
+
+
+def _send(evaluation: Evaluation) -> None:
+    send(STORE_VERDICTS.signature(evaluation))
 
 
 def _evaluate(request: EvaluationRequest) -> Evaluation:
@@ -64,6 +108,7 @@ def _evaluate(request: EvaluationRequest) -> Evaluation:
         failure=failure,
         indices=tuple(completion.index for completion in request.completions),
         attempt=request.attempt,
+        isolation=settings.current().sandbox_backend,
     )
 
 
@@ -75,7 +120,7 @@ def _judge(request: EvaluationRequest, judgements: list[Judgement]) -> None:
         for completion in request.completions
     ]
     verdicts: dict[str | None, Verdict] = {None: _NO_CODE}
-    judging = shared_sandbox().judge(challenge, _distinct(extractions), request.limits)
+    judging = shared_custody().judge(challenge, _distinct(extractions), request.limits)
     with closing(judging) as waiting:
         for completion, extraction in zip(request.completions, extractions, strict=True):
             # identical programs are judged once; distinct ones come back in this very order

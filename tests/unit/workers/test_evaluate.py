@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 import pytest
+from celery.exceptions import Reject
 
 from crucible_infra import settings
 from crucible_infra.artifacts import open_store
@@ -55,14 +56,19 @@ def _digest(language: Language = Language.PYTHON, test: str = "assert double(2) 
     )
 
 
-def _evaluate(
+def _request(
     texts: Sequence[str], form: Form = Form.COMPLETION, dataset: str | None = None, **more: object
-) -> Evaluation:
+) -> EvaluationRequest:
     completions = tuple(
         Completion(index * 10, form, text, finish=Finish.STOP) for index, text in enumerate(texts)
     )
-    request = EvaluationRequest("run", dataset or _digest(), "probe/0", completions, **more)  # type: ignore[arg-type]
-    return evaluation._evaluate(request)
+    return EvaluationRequest("run", dataset or _digest(), "probe/0", completions, **more)  # type: ignore[arg-type]
+
+
+def _evaluate(
+    texts: Sequence[str], form: Form = Form.COMPLETION, dataset: str | None = None, **more: object
+) -> Evaluation:
+    return evaluation._evaluate(_request(texts, form, dataset, **more))
 
 
 def _outcomes(found: Evaluation) -> list[Outcome]:
@@ -164,3 +170,56 @@ def test_the_real_sandbox_judges_surrogates_and_the_rest() -> None:
 @pytest.mark.usefixtures("crucible_home")
 def test_one_process_has_one_sandbox() -> None:
     assert evaluation.shared_sandbox() is evaluation.shared_sandbox()
+
+
+def _fall_ill(counting: CountingSandbox) -> list[Evaluation]:
+    """Judge one request with a sandbox that knows nothing of canaries; what was sent."""
+    assert counting.asked == []
+    sent: list[Evaluation] = []
+    custody = evaluation.shared_custody()
+    custody._send = sent.append
+    evaluation.evaluate(_request([RIGHT]))
+    assert custody.flush(20)
+    return sent
+
+
+def test_a_sick_process_voids_what_it_found_and_refuses_in_one_process(
+    counting: CountingSandbox,
+) -> None:
+    sent = _fall_ill(counting)
+    evaluation.evaluate(_request([RIGHT, WRONG], attempt=1))
+    assert evaluation.shared_custody().flush(20)
+
+    assert [(one.judgements, one.indices, one.attempt) for one in sent] == [
+        ((), (0,), 0),
+        ((), (0, 10), 1),
+    ]
+    assert all("this host is sick: canary" in (one.failure or "") for one in sent)
+    assert counting.asked.count(PROMPT + WRONG) == 0
+
+
+def test_a_sick_process_of_a_cluster_hands_requests_back(
+    counting: CountingSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = _fall_ill(counting)
+    monkeypatch.setenv("CRUCIBLE_BROKER_URL", "redis://127.0.0.1:1/0")
+    settings.current.cache_clear()
+
+    with pytest.raises(Reject) as raised:
+        evaluation.evaluate(_request([RIGHT]))
+
+    assert raised.value.requeue
+    assert "canary" in str(raised.value.reason)
+    assert len(sent) == 1
+
+
+def test_another_sandbox_has_a_custody_of_its_own(
+    counting: CountingSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fall_ill(counting)
+    sick = evaluation.shared_custody()
+    backend = settings.current().sandbox_backend
+    monkeypatch.setattr(evaluation, "_sandboxes", {backend: CountingSandbox()})
+
+    assert sick.sickness is not None
+    assert evaluation.shared_custody().sickness is None

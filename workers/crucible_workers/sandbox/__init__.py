@@ -9,7 +9,7 @@ from crucible_workers.sandbox.slots import SlotSandbox
 __all__ = ["BACKENDS", "Sandbox", "open_sandbox"]
 
 #: `process` is no security boundary and never chosen by itself
-BACKENDS = ("namespaces", "process")
+BACKENDS = ("namespaces", "container", "process")
 
 
 def open_sandbox(backend: str, slots: int) -> SlotSandbox:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from crucible_infra import settings
 from crucible_infra.errors import SandboxBroken, SandboxUnavailable
-from crucible_tasks.challenge import Limits
+from crucible_workers.sandbox.cgroups import Cgroup, open_cgroup, tree_bytes
+from crucible_workers.sandbox.containers import Container, find_engine, start_container
 from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_message, send_message
+from crucible_workers.sandbox.prison.line import KILLED_WAITING, Report
+from crucible_workers.sandbox.prison.zygote import SIGNAL_STATUS
 from crucible_workers.sandbox.runtime import Runtime, find_runtime
 
 #: the user inside, when only one can be mapped
@@ -25,6 +29,11 @@ _FIRST_USER = 0x70000000
 _USERS_PER_PROCESS = 256
 #: opening a prison takes about 0.1 s; a loaded host may take a hundred times that
 _OPEN_TIMEOUT_SECONDS = 30
+#: of everything in a prison together, where a cgroup can be had; each program has its own limits
+_MEMORY_MIB = 8192
+_MOST_PROCESSES = 1024
+#: between the end of a prison's channel and the end of its outer process
+_DYING_SECONDS = 1.0
 _BOOTSTRAP = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from prison.zygote import main; main(int(sys.argv[2]))"
@@ -38,6 +47,8 @@ _ENVIRONMENT = {
     # one program, one core: numpy would start a thread per core and fork badly
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    # else every child looks up again, and writes down, where the libraries' functions are
+    "LD_BIND_NOW": "1",
 }
 _ALTERNATIVES = (
     "run an evaluation worker on a Linux host or VM with kernel 5.12 or newer, allow "
@@ -46,25 +57,20 @@ _ALTERNATIVES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a program ended, as its zygote saw it."""
-
-    #: "ended" by itself, "cpu" when it used its time, "stopped" by the host
-    reason: str
-    #: 0 or the number of the signal that killed it
-    signal: int
-    status: int
-    cpu_seconds: float
-    #: why the prison could not confine it; empty when it did
-    complaint: str
+class PrisonKilled(SandboxBroken):
+    """Somebody killed a prison: the judging is void, and no fault of the program."""
 
 
 class Prison:
     """One warm parent behind its walls."""
 
     def __init__(
-        self, role: str, number: int, backend: str, runtime: Runtime | None = None
+        self,
+        role: str,
+        number: int,
+        backend: str,
+        line: Sequence[socket.socket],
+        runtime: Runtime | None = None,
     ) -> None:
         if sys.platform != "linux":
             raise SandboxUnavailable(
@@ -73,28 +79,44 @@ class Prison:
             )
         self._runtime = runtime or find_runtime()
         self._directory = tempfile.TemporaryDirectory() if backend == "process" else None
-        self.control, theirs = socket.socketpair()
-        self._bound_waiting(_OPEN_TIMEOUT_SECONDS)
-        config = self._config(role, number, backend)
+        self._container: Container | None = None
+        self._cgroup: Cgroup | None = None
         try:
-            self._process = self._start(theirs)
-            send_message(self.control, config)
+            self._start(role, number, backend)
+            self._bound_waiting(_OPEN_TIMEOUT_SECONDS)
+            config = self._config(role, number, backend)
+            send_message(self.control, config, [end.fileno() for end in line])
             self._open(config)
         except (ChannelClosed, TimeoutError, OSError) as error:
+            was_killed = self.was_killed()
             self.close()
+            if was_killed:
+                raise PrisonKilled("a prison was killed while it opened") from error
             raise SandboxUnavailable(
                 "the sandbox does not start on this host", hint=_ALTERNATIVES
             ) from error
-        finally:
-            theirs.close()
         self._bound_waiting(0)
+
+    def _start(self, role: str, number: int, backend: str) -> None:
+        if backend == "container":
+            conf = settings.current()
+            names = (conf.container_engine, conf.container_runtime, conf.container_image)
+            self._container = start_container(find_engine(*names), self._runtime, _ENVIRONMENT)
+            self.control, self._process = self._container.control, self._container.process
+            return
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self._process = self._spawn(theirs)
+        self._cgroup = open_cgroup(f"{role}-{number}", tree_bytes(_MEMORY_MIB), _MOST_PROCESSES)
+        if self._cgroup is not None:
+            self._cgroup.add(self._process.pid)
 
     def _bound_waiting(self, seconds: int) -> None:
         # not settimeout, which would make the descriptor non-blocking for plain reads
         timeout = struct.pack("ll", seconds, 0)
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
 
-    def _start(self, control: socket.socket) -> subprocess.Popen[bytes]:
+    def _spawn(self, control: socket.socket) -> subprocess.Popen[bytes]:
         folder = str(Path(__file__).parent)
         flags = ("-s", "-S", "-P", "-B", "-X", "utf8")
         arguments = (folder, str(control.fileno()))
@@ -115,17 +137,26 @@ class Prison:
         is_root = os.geteuid() == 0 and _is_mapped(outside)
         return {
             "role": role,
+            "core": _core(number),
             "backend": backend,
-            "outside": outside if is_root else None,
+            "outside": outside if is_root or backend == "container" else None,
             "user": os.geteuid(),
             "group": os.getegid(),
             "inside": _ONLY_USER,
             "program_user": 1 if is_root else _ONLY_USER,
             "binds": self._runtime.binds,
             "masks": self._runtime.masks,
-            "path": self._runtime.path if backend != "process" else _host_path(self._runtime),
+            "path": self._path(backend),
             "directory": self._directory.name if self._directory else "",
         }
+
+    def _path(self, backend: str) -> Sequence[str]:
+        if backend == "process":
+            return _host_path(self._runtime)
+        if backend == "container" and settings.current().container_image:
+            # the image's own Python knows its own
+            return []
+        return self._runtime.path
 
     def _open(self, config: dict[str, Any]) -> None:
         while True:
@@ -138,24 +169,58 @@ class Prison:
                 send_message(self.control, {"mapped": True})
             elif message["open"]:
                 return
+            elif not message["reason"]:
+                # its outer process was killed
+                raise ChannelClosed
             else:
                 raise SandboxUnavailable(
                     f"the sandbox cannot be built on this host: {message['reason']}",
                     hint=_ALTERNATIVES,
                 )
 
+    @property
+    def pid(self) -> int:
+        """Of the outer process, on the host."""
+        return self._process.pid
+
+    def was_killed(self) -> bool:
+        """Whether somebody else ended it, which no program in it can do behind walls."""
+        process = getattr(self, "_process", None)
+        if process is None:
+            return False
+        try:
+            status = process.wait(timeout=_DYING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return status in (-signal.SIGKILL, SIGNAL_STATUS + signal.SIGKILL)
+
     def close(self) -> None:
         """End the zygote and with it every process of the prison."""
-        self.control.close()
+        control = getattr(self, "control", None)
+        if control is not None:
+            control.close()
         process = getattr(self, "_process", None)
         if process is not None:
             try:
                 process.wait(timeout=2)
             except subprocess.TimeoutExpired:
+                if self._container is not None:
+                    self._container.remove()
                 process.kill()
                 process.wait()
+        if self._cgroup is not None:
+            self._cgroup.close()
         if self._directory is not None:
             self._directory.cleanup()
+
+
+def checked(report: Report) -> Report:
+    """The report of a program that ran. Raises SandboxBroken or PrisonKilled if none could."""
+    if report.complaint == KILLED_WAITING:
+        raise PrisonKilled(report.complaint)
+    if report.complaint:
+        raise SandboxBroken(f"a program could not be confined: {report.complaint}")
+    return report
 
 
 class ChallengeDriver:
@@ -163,34 +228,43 @@ class ChallengeDriver:
 
     def __init__(self, prison: Prison, message: dict[str, Any]) -> None:
         self.control, theirs = socket.socketpair()
+        self._prison = prison
         try:
             send_message(prison.control, message, [theirs.fileno()])
             theirs.close()
             reply, _ = receive_message(self.control)
-        except ChannelClosed as error:
+        except ChannelClosed:
             self.control.close()
-            raise SandboxBroken("the driver's prison died while loading tests") from error
+            raise
         finally:
             theirs.close()
         self.problem: str | None = None if reply["loaded"] else reply["reason"]
-        self.names: list[str] = reply.get("names", [])
-        self.classes: list[str] = reply.get("classes", [])
         self.is_shared: bool = reply.get("is_shared", False)
 
+    def was_killed(self) -> bool:
+        """Whether somebody else ended its process, as the drivers' zygote saw it."""
+        try:
+            send_message(self._prison.control, {"ended": True})
+            reply, _ = receive_message(self._prison.control)
+        except ChannelClosed:
+            return False
+        return bool(reply["signal"] == signal.SIGKILL)
+
     def close(self) -> None:
-        """Forget the tests and end every driver of this challenge."""
+        """Forget the tests; the process ends when it next listens, or with its prison."""
         self.control.close()
+
+
+def _core(number: int) -> int:
+    """The core of a slot: its processes take turns, and waking one elsewhere costs far more."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[number // 2 % len(cores)]
 
 
 def _is_mapped(user: int) -> bool:
     lines = Path("/proc/self/uid_map").read_text().splitlines()
     ranges = (map(int, line.split()) for line in lines)
     return any(first <= user < first + count for first, _, count in ranges)
-
-
-def spawn_message(style: str, source: str, limits: Limits, **details: Any) -> dict[str, Any]:
-    """What a candidates' zygote is told about one program."""
-    return {"style": style, "source": source, "limits": asdict(limits), **details}
 
 
 def _host_path(runtime: Runtime) -> list[str]:

@@ -2,63 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 import select
-import signal
 import socket
 import time
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from crucible_infra.errors import SandboxBroken, UnusableTests
 from crucible_tasks.challenge import Challenge, Limits, StdioTests
-from crucible_tasks.verdict import Mode, Outcome, Verdict
-from crucible_workers.sandbox.prison.frames import (
-    ChannelClosed,
-    FrameLate,
-    FrameTooLarge,
-    receive_frame,
-    receive_message,
-    send_message,
-)
-from crucible_workers.sandbox.prisons import ChallengeDriver, Prison, Report, spawn_message
+from crucible_workers.sandbox.deaths import Finding, Judging, conclude
+from crucible_workers.sandbox.guard import WallGuard, busy_seconds
+from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_message, send_message
+from crucible_workers.sandbox.prison.line import Line, Report
+from crucible_workers.sandbox.prisons import ChallengeDriver, Prison, PrisonKilled, checked
 from crucible_workers.sandbox.runtime import Runtime
-from crucible_workers.sandbox.stdio import outputs_agree
+from crucible_workers.sandbox.whole_programs import WholePrograms
 
-#: between the end of a channel and the end of the process behind it
-_DYING_SECONDS = 0.5
-#: a verdict is a line; the driver's detail is cut long before
-_VERDICT_BYTES = 1 << 16
-_DETAIL_LIMIT = 300
-
-
-@dataclass(frozen=True, slots=True)
-class WallGuard:
-    """How long a program may live that does not use its CPU time: only sleepers ever meet it."""
-
-    least_seconds: float = 20.0
-    #: times the CPU limit
-    factor: float = 10.0
-
-    def seconds(self, limits: Limits) -> float:
-        """The guard for one program."""
-        return max(self.least_seconds, self.factor * limits.cpu_seconds)
+#: what a driver may take for its last word after its candidate is gone
+_DRIVER_SECONDS = 20.0
+#: a batch ends after a second, so this is how late the guard may come
+_BATCH_SECONDS = 1.0
+_STUCK = Report("", "stopped", 0, 0, 0.0, 1e9, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A verdict, and whether the wall guard made it."""
-
-    verdict: Verdict
-    is_wall_guard: bool = False
+class _DriverStuck(Exception):
+    """A value that a program returned keeps the tests busy for ever."""
 
 
 class Slot:
-    """Two prisons and the challenge loaded in them."""
+    """Two prisons, the line between them and the challenge loaded in them."""
 
     def __init__(
         self, number: int, backend: str, runtime: Runtime, guard: WallGuard | None = None
@@ -67,41 +43,114 @@ class Slot:
         self._guard = guard or WallGuard()
         self._candidates: Prison | None = None
         self._drivers: Prison | None = None
+        self._ends: list[socket.socket] = []
+        self._limits: Limits | None = None
         self._challenge: Challenge | None = None
         self._driver: ChallengeDriver | None = None
+        self._stuck_on: Challenge | None = None
 
     def open(self) -> None:
-        """Open both prisons. Raises SandboxUnavailable."""
+        """Open both prisons. Raises SandboxUnavailable, and PrisonKilled when somebody kills one."""
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
         number, backend, runtime = self._opening
-        self._candidates = Prison("candidate", 2 * number, backend, runtime)
-        self._drivers = Prison("driver", 2 * number + 1, backend, runtime)
+        orders, ordered = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        reports, reported = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ends = [orders, reports]
+        # only the prison itself may hold these, or nobody would see its end
+        with ordered, reported:
+            zygote_ends = (ordered, reported)
+            self._candidates = Prison("candidate", 2 * number, backend, zygote_ends, runtime)
+        self._drivers = Prison("driver", 2 * number + 1, backend, self._ends, runtime)
 
     def close(self) -> None:
         """End both prisons and everything in them."""
         self._forget_challenge()
+        for end in self._ends:
+            end.close()
         for prison in (self._candidates, self._drivers):
             if prison is not None:
                 prison.close()
-        self._candidates = self._drivers = None
+        self._candidates = self._drivers = self._limits = None
+        self._ends = []
 
-    def judge(self, challenge: Challenge, source: str, limits: Limits) -> Finding:
-        """Judge one program. Raises UnusableTests, SandboxBroken or SandboxUnavailable."""
-        if self._candidates is None or self._drivers is None:
-            self.open()
+    def judge(self, challenge: Challenge, programs: Sequence[str], limits: Limits) -> list[Finding]:
+        """Judge the first of these programs: one at least, fewer than all when time is up.
+
+        The last finding may be in doubt, no other.
+
+        Raises:
+            UnusableTests: the challenge's own tests cannot be loaded.
+            SandboxBroken: a prison died; PrisonKilled when somebody else did it.
+            SandboxUnavailable: this host lacks a building block.
+        """
         try:
-            if isinstance(challenge.tests, StdioTests):
-                return self._judge_stdio(challenge.tests, source, limits)
-            driver = self._load(challenge)
-            if driver.is_shared:
-                return self._judge_shared(challenge, source, limits)
-            return self._judge_split(driver, source, limits)
+            batch = programs[:1] if self._stuck_on is challenge else programs
+            return self._judge(challenge, batch, limits)
+        except _DriverStuck:
+            self.close()
+            if len(batch) == 1:
+                return [conclude(Judging(None, _STUCK, 0, 0.0), limits)]
+            # which program's value keeps it busy for ever shows when they come one by one
+            self._stuck_on = challenge
+            return self.judge(challenge, programs, limits)
         except SandboxBroken:
             # else a dead prison would answer the next program too
             self.close()
             raise
         except (ChannelClosed, OSError) as error:
+            kind = PrisonKilled if self._was_killed() else SandboxBroken
             self.close()
-            raise SandboxBroken("a prison died while judging") from error
+            raise kind("a prison died while judging") from error
+
+    def _was_killed(self) -> bool:
+        if self._opening[1] == "process":
+            # without walls a program can kill its prison
+            return False
+        if self._driver is not None and self._driver.was_killed():
+            return True
+        prisons = (self._candidates, self._drivers)
+        return any(prison is not None and prison.was_killed() for prison in prisons)
+
+    def _judge(
+        self, challenge: Challenge, programs: Sequence[str], limits: Limits
+    ) -> list[Finding]:
+        if self._candidates is None or self._drivers is None:
+            self.open()
+        self._set_limits(limits)
+        whole = WholePrograms(Line(*self._ends), self._guard, self._busy_seconds, self._stop)
+        if isinstance(challenge.tests, StdioTests):
+            return [whole.judge_stdio(challenge.tests, programs[0], limits)]
+        driver = self._load(challenge)
+        if driver.is_shared:
+            return [whole.judge_shared(challenge, programs[0], limits)]
+        memory = _Memory(_oom_kills())
+        results = self._judge_split(driver, programs, limits)
+        return [
+            conclude(
+                Judging(
+                    verdict,
+                    checked(Report(*report)),
+                    written,
+                    wall,
+                    memory_ran_out=memory.ran_out(),
+                ),
+                limits,
+            )
+            for verdict, report, written, wall in results
+        ]
+
+    def _set_limits(self, limits: Limits) -> None:
+        assert self._candidates is not None
+        if limits != self._limits:
+            send_message(self._candidates.control, {"limits": asdict(limits)})
+            receive_message(self._candidates.control)
+            self._limits = limits
 
     def _load(self, challenge: Challenge) -> ChallengeDriver:
         if self._driver is None or self._challenge is not challenge:
@@ -123,255 +172,59 @@ class Slot:
             self._driver.close()
         self._driver = self._challenge = None
 
-    def _judge_split(self, driver: ChallengeDriver, source: str, limits: Limits) -> Finding:
+    def _judge_split(
+        self, driver: ChallengeDriver, programs: Sequence[str], limits: Limits
+    ) -> list[Any]:
+        """Verdict, report, bytes written and wall seconds of each program of a batch."""
         assert self._candidates is not None
         started = time.monotonic()
-        message = spawn_message("split", source, limits, names=driver.names, classes=driver.classes)
-        with Descriptors() as keep:
-            ours, theirs = keep(*_socket_pair())
-            reading, writing = keep(*os.pipe())
-            (output,) = keep(os.memfd_create("output"))
-            send_message(self._candidates.control, message, [theirs, output])
-            send_message(driver.control, {}, [ours, writing])
-            # so that an end without a verdict can be read as the end of the pipe
-            keep.close(ours, theirs, writing)
-            verdict, report = self._wait(reading, limits)
-            written = os.fstat(output).st_size
-        wall = time.monotonic() - started
-        return _conclude(verdict, report, written, limits, wall)
+        send_message(driver.control, {"programs": list(programs)})
+        # what is judged alone is watched from its beginning
+        guard = self._guard.seconds(limits) + (_BATCH_SECONDS if len(programs) > 1 else 0)
+        while not self._has_answered(driver, started + guard + self._busy_seconds()):
+            if time.monotonic() - started < guard + self._busy_seconds():
+                continue
+            self._stop()
+            if not self._has_answered(driver, time.monotonic() + _DRIVER_SECONDS):
+                raise _DriverStuck
+        results: list[Any] = receive_message(driver.control)[0]
+        return results
 
-    def _wait(self, reading: int, limits: Limits) -> tuple[list[str] | None, Report]:
-        """The driver's verdict, None when it made none, and the candidate's end."""
+    def _stop(self) -> None:
+        """Have the zygote end its program, for the wall guard."""
         assert self._candidates is not None
-        control = self._candidates.control
-        deadline = time.monotonic() + self._guard.seconds(limits)
-        ready = _first_of((reading, control.fileno()), deadline)
-        if ready == control.fileno():
-            report = self._receive_report()
-            # the channel is closed now, so the driver's next question ends it
-            verdict = _read_verdict(reading, deadline)
-        else:
-            verdict = _read_verdict(reading, deadline) if ready is not None else None
-            report = self._end_candidate(is_gone=verdict is not None and verdict[0] == "gone")
-        if verdict is None:
-            # a driver still busy would answer the next program's pipe too late
-            self._forget_challenge()
-        return verdict, report
+        send_message(self._candidates.control, {"stop": True})
 
-    def _receive_report(self) -> Report:
+    def _has_answered(self, driver: ChallengeDriver, deadline: float) -> bool:
+        """Wait for a batch's end. Raises ChannelClosed when the candidates' zygote has died."""
         assert self._candidates is not None
-        message, _ = receive_message(self._candidates.control)
-        report = Report(**message)
-        if report.complaint:
-            raise SandboxBroken(f"a program could not be confined: {report.complaint}")
-        return report
+        poll = select.poll()
+        for control in (driver.control, self._candidates.control):
+            poll.register(control, select.POLLIN)
+        ready = [number for number, _ in poll.poll(max(deadline - time.monotonic(), 0) * 1000)]
+        if ready == [self._candidates.control.fileno()]:
+            raise ChannelClosed
+        return bool(ready)
 
-    def _judge_shared(self, challenge: Challenge, source: str, limits: Limits) -> Finding:
-        """Tests beside the program: a nonce makes the pass, not its exit or its output.
-
-        A program that searches the interpreter's frames finds the nonce; the mode says so.
-        """
+    def _busy_seconds(self) -> float:
         assert self._candidates is not None
-        started = time.monotonic()
-        nonce = secrets.token_hex(16)
-        tests = msgspec.to_builtins(challenge.tests)["source"]
-        message = spawn_message("shared", source, limits, tests=tests, nonce=nonce, classes=[])
-        with Descriptors() as keep:
-            ours, theirs = keep(*_socket_pair())
-            (output,) = keep(os.memfd_create("output"))
-            send_message(self._candidates.control, message, [theirs, output])
-            keep.close(theirs)
-            deadline = time.monotonic() + self._guard.seconds(limits)
-            is_in_time = _first_of((ours,), deadline) is not None
-            verdict = _shared_verdict(ours, nonce, deadline) if is_in_time else None
-            report = self._end_candidate(is_gone=verdict is not None and verdict[0] == "gone")
-            written = os.fstat(output).st_size
-        finding = _conclude(verdict, report, written, limits, time.monotonic() - started)
-        return replace(finding, verdict=replace(finding.verdict, mode=Mode.SHARED))
-
-    def _end_candidate(self, *, is_gone: bool) -> Report:
-        """Stop the program; if it seems to be dying by itself, let it say of what."""
-        assert self._candidates is not None
-        control = self._candidates.control
-        patience = time.monotonic() + (_DYING_SECONDS if is_gone else 0)
-        if _first_of((control.fileno(),), patience) is None:
-            # a zygote that has just reported ignores this
-            send_message(control, {"stop": True})
-        return self._receive_report()
-
-    def _judge_stdio(self, tests: StdioTests, source: str, limits: Limits) -> Finding:
-        """Run the whole program once per case, each with the whole CPU limit."""
-        finding = Finding(Verdict(Outcome.PASSED))
-        cpu = wall = 0.0
-        for number, case in enumerate(tests.cases, start=1):
-            finding = self._run_case(number, case.stdin, case.stdout, source, limits)
-            cpu += finding.verdict.cpu_seconds
-            wall += finding.verdict.wall_seconds
-            if finding.verdict.outcome is not Outcome.PASSED:
-                break
-        verdict = replace(finding.verdict, cpu_seconds=cpu, wall_seconds=wall)
-        return replace(finding, verdict=verdict)
-
-    def _run_case(
-        self, number: int, stdin: str, expected: str, source: str, limits: Limits
-    ) -> Finding:
-        assert self._candidates is not None
-        started = time.monotonic()
-        control = self._candidates.control
-        with Descriptors() as keep:
-            given, output, errors = keep(*(os.memfd_create(name) for name in ("i", "o", "e")))
-            os.write(given, stdin.encode(errors="surrogatepass"))
-            os.lseek(given, 0, os.SEEK_SET)
-            (idle,) = keep(os.open("/dev/null", os.O_RDWR))
-            message = spawn_message("script", source, limits, arguments=[])
-            send_message(control, message, [idle, output, errors, given])
-            deadline = started + self._guard.seconds(limits)
-            if _first_of((control.fileno(),), deadline) is None:
-                send_message(control, {"stop": True})
-            report = self._receive_report()
-            written = os.fstat(output).st_size + os.fstat(errors).st_size
-            answer = _read_all(output, limits.output_mib << 20)
-            complaint = _read_all(errors, 1 << 16).decode(errors="replace")
-        verdict = None
-        if report.reason != "stopped":
-            verdict = _script_verdict(number, report, answer, expected, complaint)
-        return _conclude(verdict, report, written, limits, time.monotonic() - started)
+        return busy_seconds(self._candidates.pid)
 
 
-def _conclude(
-    verdict: list[str] | None, report: Report, written: int, limits: Limits, wall: float
-) -> Finding:
-    outcome, detail = _decide(verdict, report, limits)
-    if outcome not in (Outcome.PASSED, Outcome.TIMED_OUT) and written > limits.output_mib << 20:
-        outcome, detail = Outcome.OUTPUT_LIMIT, f"printed more than {limits.output_mib} MiB"
-    is_guard = report.reason == "stopped" and verdict is None
-    if is_guard:
-        detail = f"used {report.cpu_seconds:.1f} s of CPU time in {wall:.0f} s and did not end"
-    return Finding(
-        Verdict(outcome, detail[:_DETAIL_LIMIT], round(report.cpu_seconds, 6), round(wall, 6)),
-        is_wall_guard=is_guard,
-    )
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """How often the kernel had killed something for memory when the watching began."""
+
+    kills: int
+
+    def ran_out(self) -> bool:
+        return _oom_kills() > self.kills
 
 
-def _decide(verdict: list[str] | None, report: Report, limits: Limits) -> tuple[Outcome, str]:
-    if verdict is not None and verdict[0] == "passed" and report.cpu_seconds > limits.cpu_seconds:
-        # its children's time, which only shows at the end, or the last look came late
-        return Outcome.TIMED_OUT, f"used {report.cpu_seconds:.2f} s of CPU time with its children"
-    if verdict is not None and verdict[0] != "gone":
-        return Outcome(verdict[0]), verdict[1]
-    if report.reason == "cpu" or report.signal == signal.SIGXCPU:
-        return Outcome.TIMED_OUT, f"used its {limits.cpu_seconds:g} s of CPU time"
-    if report.reason == "stopped" and verdict is None:
-        return Outcome.TIMED_OUT, ""
-    return _death(report)
-
-
-def _death(report: Report) -> tuple[Outcome, str]:
-    """What a program that ended by itself died of."""
-    if report.signal == signal.SIGSYS:
-        return Outcome.FORBIDDEN, "made a system call that programs may not make"
-    if report.signal == signal.SIGKILL and report.reason == "ended":
-        return Outcome.OUT_OF_MEMORY, "was killed, as the kernel does when memory runs out"
-    if report.signal:
-        return Outcome.ERROR, f"died of {signal.Signals(report.signal).name}"
-    if report.reason == "ended":
-        return Outcome.ERROR, f"ended itself with exit status {report.status}"
-    return Outcome.ERROR, "closed its channel"
-
-
-def _script_verdict(
-    number: int, report: Report, answer: bytes, expected: str, complaint: str
-) -> list[str]:
-    if report.reason != "ended" or report.signal:
-        return ["gone", ""]
-    if report.status:
-        last = complaint.strip().splitlines()[-1:] or [f"exit status {report.status}"]
-        kind = last[0].partition(":")[0]
-        outcome = {"MemoryError": "out_of_memory"}.get(kind, "error")
-        return ["syntax_error" if kind.endswith("SyntaxError") else outcome, last[0]]
-    if outputs_agree(answer.decode(errors="replace"), expected):
-        return ["passed", ""]
-    return ["failed", f"case {number}: wrong output {answer[:100].decode(errors='replace')!r}"]
-
-
-def _shared_verdict(channel: int, nonce: str, deadline: float) -> list[str] | None:
+def _oom_kills() -> int:
+    """Of the whole host, memory cgroups included (`oom_kill` of proc_vmstat(5))."""
     try:
-        message = json.loads(receive_frame(channel, deadline))
-    except FrameLate:
-        return None
-    except (ChannelClosed, FrameTooLarge):
-        return ["gone", ""]
-    except ValueError:
-        message = None
-    match message:
-        case ["finished", str(said)] if secrets.compare_digest(said.encode(), nonce.encode()):
-            verdict = ["passed", ""]
-        case ["failed", str(text)]:
-            verdict = ["failed", text]
-        case ["syntax", str(text)]:
-            verdict = ["syntax_error", text]
-        case ["raise", [_, list(kinds), str(text), *_], *_]:
-            verdict = ["out_of_memory" if "MemoryError" in kinds else "error", text]
-        case ["exit", str(text)]:
-            verdict = ["error", text]
-        case _:
-            verdict = ["error", "wrote to its channel"]
-    return verdict
-
-
-def _read_verdict(reading: int, deadline: float) -> list[str] | None:
-    """The driver's verdict; "gone" when it died, None when it is still busy at the deadline."""
-    if _first_of((reading,), deadline) is None:
-        return None
-    body = os.read(reading, _VERDICT_BYTES)
-    if not body:
-        return ["out_of_memory", "the returned value broke its reader"]
-    outcome, detail = json.loads(body)
-    return [outcome, detail]
-
-
-def _first_of(descriptors: tuple[int, ...], deadline: float) -> int | None:
-    """The first of these that is readable, in their order; None at the deadline."""
-    poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    ready = dict(poll.poll(max(deadline - time.monotonic(), 0) * 1000))
-    return next((descriptor for descriptor in descriptors if descriptor in ready), None)
-
-
-def _read_all(descriptor: int, limit: int) -> bytes:
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    chunks = []
-    while limit > 0 and (chunk := os.read(descriptor, min(limit, 1 << 20))):
-        chunks.append(chunk)
-        limit -= len(chunk)
-    return b"".join(chunks)
-
-
-def _socket_pair() -> tuple[int, int]:
-    ours, theirs = socket.socketpair()
-    return ours.detach(), theirs.detach()
-
-
-class Descriptors:
-    """File descriptors that are closed exactly once: another thread may get a freed number."""
-
-    def __init__(self) -> None:
-        self._open: set[int] = set()
-
-    def __call__(self, *numbers: int) -> tuple[int, ...]:
-        """Keep these until the end."""
-        self._open.update(numbers)
-        return numbers
-
-    def close(self, *numbers: int) -> None:
-        """Close these now."""
-        for number in numbers:
-            self._open.remove(number)
-            os.close(number)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close(*self._open)
+        _, _, rest = Path("/proc/vmstat").read_text().partition("\noom_kill ")
+    except OSError:
+        return 0
+    return int(rest.split(maxsplit=1)[0]) if rest else 0

@@ -6,13 +6,17 @@ import queue
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from crucible_infra.errors import SandboxBroken, UnsupportedLanguage
 from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests
 from crucible_tasks.verdict import Outcome, Verdict
+from crucible_workers.sandbox.cgroups import remove_leftovers
+from crucible_workers.sandbox.deaths import Doubt
+from crucible_workers.sandbox.guard import WallGuard
+from crucible_workers.sandbox.javascript.slot import NodeSlot
+from crucible_workers.sandbox.prisons import PrisonKilled
 from crucible_workers.sandbox.runtime import find_runtime
-from crucible_workers.sandbox.slot import Slot, WallGuard
+from crucible_workers.sandbox.slot import Slot
 
 _CANARY = Challenge(
     task_id="canary",
@@ -22,6 +26,29 @@ _CANARY = Challenge(
     tests=ScriptTests("assert answer() == 42"),
 )
 _CANARY_SOURCE = "def answer():\n    return 42\n"
+_NODE_CANARY = Challenge(
+    task_id="canary",
+    language=Language.JAVASCRIPT,
+    prompt="",
+    entry_point="answer",
+    tests=ScriptTests("require('node:assert').strictEqual(answer(), 42);"),
+)
+_NODE_CANARY_SOURCE = "function answer() { return 42; }\n"
+#: programs handed over at once; a slot returns early when they take long
+_BATCH = 64
+#: of one program that is killed from outside each time
+_MOST_JUDGINGS = 5
+_BREAKS_THAT_CONVICT = 2
+
+
+AnySlot = Slot | NodeSlot
+
+
+def _queue(slots: Sequence[AnySlot]) -> queue.SimpleQueue[AnySlot]:
+    free: queue.SimpleQueue[AnySlot] = queue.SimpleQueue()
+    for slot in slots:
+        free.put(slot)
+    return free
 
 
 class Quiet:
@@ -65,29 +92,39 @@ class SlotSandbox:
 
     def __init__(self, backend: str, count: int, guard: WallGuard | None = None) -> None:
         runtime = find_runtime()
+        # a worker that was killed could not remove its own
+        remove_leftovers()
         self.backend = backend
         self.packages = runtime.packages
         self._slots = [Slot(number, backend, runtime, guard) for number in range(count)]
-        self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
-        for slot in self._slots:
-            self._free.put(slot)
+        # each costs nothing until it is first used
+        self._node_slots = [NodeSlot(number, backend, runtime, guard) for number in range(count)]
+        self._free = _queue(self._slots)
+        self._free_nodes = _queue(self._node_slots)
         self._quiet = Quiet()
 
     def judge(
         self, challenge: Challenge, programs: Sequence[str], limits: Limits | None = None
     ) -> Generator[Verdict, None, None]:
         """One verdict per program, in their order; see `Sandbox.judge`."""
-        if challenge.language is not Language.PYTHON:
+        if challenge.language is Language.OTHER:
             raise UnsupportedLanguage(
-                f"{challenge.task_id}: {challenge.language} programs cannot be judged here",
-                hint="this version judges Python",
+                f"{challenge.task_id}: programs in this language cannot be judged",
+                hint="Python and JavaScript can",
             )
-        slot = self._free.get()
+        free = self._free_nodes if challenge.language is Language.JAVASCRIPT else self._free
+        slot = free.get()
         try:
-            for program in programs:
-                yield self._judge_one(slot, challenge, program, limits or challenge.limits)
+            done = 0
+            while done < len(programs):
+                batch = programs[done : done + _BATCH]
+                for verdict in self._judge_batch(
+                    slot, challenge, batch, limits or challenge.limits
+                ):
+                    done += 1
+                    yield verdict
         finally:
-            self._free.put(slot)
+            free.put(slot)
 
     def prove(self) -> None:
         """Judge one harmless program.
@@ -102,29 +139,61 @@ class SlotSandbox:
         """End every prison."""
         for slot in self._slots:
             slot.close()
+        for node_slot in self._node_slots:
+            node_slot.close()
 
-    def _judge_one(self, slot: Slot, challenge: Challenge, program: str, limits: Limits) -> Verdict:
+    def _judge_batch(
+        self, slot: AnySlot, challenge: Challenge, batch: Sequence[str], limits: Limits
+    ) -> list[Verdict]:
+        """Verdicts that count, of the first programs of a batch."""
         try:
             with self._quiet.together():
-                finding = slot.judge(challenge, program, limits)
-            if finding.is_wall_guard:
-                with self._quiet.alone():
-                    finding = slot.judge(challenge, program, limits)
+                findings = slot.judge(challenge, batch, limits)
+        except PrisonKilled:
+            return [self._judge_alone(slot, challenge, batch[0], limits, breaks=0)]
         except SandboxBroken:
-            return self._judge_again(slot, challenge, program, limits)
-        return finding.verdict
+            return [self._judge_alone(slot, challenge, batch[0], limits, breaks=1)]
+        verdicts = [finding.verdict for finding in findings]
+        if findings[-1].doubt is not None:
+            program = batch[len(findings) - 1]
+            verdicts[-1] = self._judge_alone(slot, challenge, program, limits, breaks=0)
+        return verdicts
 
-    def _judge_again(
-        self, slot: Slot, challenge: Challenge, program: str, limits: Limits
+    def _judge_alone(
+        self, slot: AnySlot, challenge: Challenge, program: str, limits: Limits, breaks: int
     ) -> Verdict:
-        """A prison died: of the host, or of the program? A known program after it tells."""
-        try:
-            with self._quiet.alone():
-                return slot.judge(challenge, program, limits).verdict
-        except SandboxBroken:
-            with self._quiet.alone():
-                canary = slot.judge(_CANARY, _CANARY_SOURCE, Limits())
-            if canary.verdict.outcome is not Outcome.PASSED:
-                raise
-            detail = "broke its prison twice, where a harmless program does not"
-            return replace(canary.verdict, outcome=Outcome.FORBIDDEN, detail=detail)
+        """Judge again what is in doubt, while no other slot works.
+
+        The wall guard's second word counts. What somebody kills is judged until nobody does; a
+        program that breaks its prison twice, where a harmless one does not, is to blame for it.
+        """
+        killed: Verdict | None = None
+        for _ in range(_MOST_JUDGINGS):
+            try:
+                with self._quiet.alone():
+                    (finding,) = slot.judge(challenge, [program], limits)
+            except PrisonKilled:
+                continue
+            except SandboxBroken:
+                breaks += 1
+                if breaks >= _BREAKS_THAT_CONVICT:
+                    return self._convict(slot)
+                continue
+            # without a namespace of its own a program can kill itself
+            if finding.doubt is not Doubt.KILLED or self.backend == "process":
+                return finding.verdict
+            killed = finding.verdict
+        if killed is None:
+            raise SandboxBroken("somebody keeps killing the sandbox's processes")
+        return killed
+
+    def _convict(self, slot: AnySlot) -> Verdict:
+        """A prison broke twice: of the host, or of the program? A known one after it tells."""
+        known = (_CANARY, _CANARY_SOURCE)
+        if isinstance(slot, NodeSlot):
+            known = (_NODE_CANARY, _NODE_CANARY_SOURCE)
+        canary = self._judge_alone(slot, *known, Limits(), breaks=-_MOST_JUDGINGS)
+        if canary.outcome is not Outcome.PASSED:
+            raise SandboxBroken(f"the sandbox failed a harmless program: {canary.detail}")
+        detail = "broke its prison twice, where a harmless program does not"
+        return Verdict(Outcome.FORBIDDEN, detail)

@@ -7,14 +7,16 @@ channel, the driver reads data and makes up its own mind.
 from __future__ import annotations
 
 import builtins
-import json
+import marshal
 import operator
 import sys
 import types
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .frames import receive_frame, send_frame
+from .frames import FrameReader, send_frame, to_json
+from .requests import AHEAD, GO, MARSHAL_VERSION
 from .values import Decoder, Encoder, ValueRefused
 
 MODULE_NAME = "solution"
@@ -43,8 +45,11 @@ class DriverHandle:
 class Candidate:
     """One program and the objects of it that the driver holds."""
 
-    def __init__(self, channel: int, trusted_classes: frozenset[str]) -> None:
+    def __init__(self, channel: int, reader: FrameReader, trusted_classes: frozenset[str]) -> None:
         self._channel = channel
+        self._reader = reader
+        #: questions that were asked ahead, behind one that ended in an exception
+        self._waiting: deque[bytes] = deque()
         self._trusted_classes = trusted_classes
         self._exported: list[Any] = []
         self._numbers: dict[int, int] = {}
@@ -125,7 +130,14 @@ class Candidate:
     def serve(self) -> None:
         """Answer requests until the driver hangs up."""
         while True:
-            self._answer(receive_frame(self._channel))
+            frame = self._waiting.popleft() if self._waiting else self._reader.receive()
+            if not self._answer(frame.removeprefix(AHEAD)) and frame.startswith(AHEAD):
+                self._hold()
+
+    def _hold(self) -> None:
+        """An exception may end the test: go on with what was asked ahead only on its word."""
+        while (frame := self._reader.receive()) != GO:
+            self._waiting.append(frame)
 
     def ask_driver(self, verb: str, handle: int, args: Any, kwargs: dict[str, Any]) -> Any:
         """Call back into the test while it waits for us."""
@@ -133,25 +145,27 @@ class Candidate:
         pairs = [[name, encoder.encode(value)] for name, value in kwargs.items()]
         self._send(["callback", verb, handle, encoder.encode_all(args), pairs])
         while True:
-            frame = receive_frame(self._channel)
-            if frame.startswith(b'["answer"'):
+            frame = self._reader.receive()
+            message = marshal.loads(frame)
+            if message[0] == "answer":
                 break
             self._answer(frame)
-        _, is_error, body = json.loads(frame)
+        _, is_error, body = message
         if not is_error:
             return Decoder(self, encoder.table).decode(body)
         name, text = body
         kind = getattr(builtins, name, Exception)
         raise kind(text)
 
-    def _answer(self, frame: bytes) -> None:
-        head, _, raw = frame.partition(b"\n")
-        verb, handle, *rest = json.loads(head)
+    def _answer(self, frame: bytes) -> bool:
+        """Do what a request asks and reply; whether it went without an exception."""
+        verb, handle, rest, raw = marshal.loads(frame)
         decoder = Decoder(self)
-        positional, pairs = json.loads(raw)
+        positional, pairs = marshal.loads(raw)
         args = [decoder.decode(item) for item in positional]
         kwargs = {name: decoder.decode(item) for name, item in pairs}
-        containers = list(decoder.table)
+        # who only tries a call has no use for its arguments afterwards
+        containers = [] if verb == "try" else list(decoder.table)
         try:
             result = _VERBS[verb](self._exported[handle], *rest, *args, **kwargs)
             outcome = "return"
@@ -159,20 +173,23 @@ class Candidate:
             result, outcome = error, "raise"
         except BaseException as error:
             self._send(["exit", _describe(error)])
-            return
-        self._reply(outcome, result, containers, (raw, args, kwargs))
+            return False
+        return self._reply(outcome, result, containers, (raw, args, kwargs)) == "return"
 
     def _reply(
         self, outcome: str, result: Any, containers: list[Any], call: tuple[Any, ...]
-    ) -> None:
+    ) -> str:
+        """Send what came of a request, and say which it was in the end."""
         encoder = Encoder(self, list(containers))
         try:
             body = encoder.encode(result) if outcome == "return" else self._exception(result)
             updates = self._changes(encoder, containers, *call) if containers else []
-            frame = json.dumps([outcome, body, updates]).encode()
+            frame = to_json([outcome, body, updates])
         except Exception as error:
-            frame = json.dumps(["raise", self._exception(error), []]).encode()
+            outcome = "raise"
+            frame = to_json([outcome, self._exception(error), []])
         send_frame(self._channel, frame)
+        return outcome
 
     def _changes(
         self, encoder: Encoder, containers: list[Any], raw: bytes, args: Any, kwargs: Any
@@ -180,7 +197,7 @@ class Candidate:
         """What the call did to its arguments, in place; nothing if they read as they came."""
         again = Encoder(self)
         now = [again.encode_all(args), [[name, again.encode(kwargs[name])] for name in kwargs]]
-        if json.dumps(now).encode() == raw:
+        if marshal.dumps(now, MARSHAL_VERSION) == raw:
             return []
         return [[number, encoder.content(value)] for number, value in enumerate(containers)]
 
@@ -189,17 +206,17 @@ class Candidate:
         kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
         try:
             args = Encoder(self).encode_all(error.args)
-            json.dumps(args)
+            to_json(args)
         except Exception:
             args = []
         return [type(error).__name__, kinds, _describe(error), args]
 
     def _send(self, message: Any) -> None:
-        send_frame(self._channel, json.dumps(message).encode())
+        send_frame(self._channel, to_json(message))
 
 
 def _kind_of(value: Any) -> str:
-    if isinstance(value, type):
+    if isinstance(value, (types.FunctionType, type)):
         return "callable"
     if isinstance(value, types.GeneratorType):
         return "generator"
@@ -232,6 +249,7 @@ def _await(value: Any) -> Any:
 #: what a driver may ask of an object of the program
 _VERBS: dict[str, Callable[..., Any]] = {
     "call": lambda function, *args, **kwargs: function(*args, **kwargs),
+    "try": lambda function, *args: function(*args),
     "get": getattr,
     "set": setattr,
     "next": next,

@@ -1,11 +1,14 @@
-"""The candidates' zygote: forks one child per program, watches it and reports how it ended."""
+"""The candidates' zygote: keeps one child waiting, watches it judge, and reports how it ended."""
 
 from __future__ import annotations
 
 import _sitebuiltins
 import builtins
-import fcntl
+import contextlib
+import json
+import marshal
 import os
+import resource
 import select
 import signal
 import socket
@@ -13,9 +16,12 @@ import sys
 import time
 from typing import Any
 
-from . import isolation, system_calls
+from . import container, isolation, landlock, system_calls
+from .box import Box
 from .candidate import Candidate
-from .frames import ChannelClosed, receive_message, send_message
+from .frames import ChannelClosed, FrameReader, receive_message, send_message
+from .line import ANY_ORDER, KILLED_WAITING
+from .rehearsal import rehearse
 from .script import run_script
 
 #: imported before the fork, so that no program pays for them
@@ -25,11 +31,25 @@ _PRELOADED = (
     "statistics string textwrap threading time types typing"
 ).split()
 _CHANNEL = 3
-#: closed before the program runs
-_COMPLAIN = 4
 #: how long a program that used little CPU may go unwatched
 _LONGEST_NAP_SECONDS = 0.25
 _SHORTEST_NAP_SECONDS = 0.002
+#: children that die before they get a program, one after the other, until the prison gives up
+_MOST_FAILURES = 20
+_NOTE_BYTES = 1000
+#: a CPU limit that nothing is said about
+_UNKNOWN = 1e9
+_COMPLAINT = "!"
+
+
+def confine(config: dict[str, Any]) -> None:
+    """Give up, for every child, what the zygote itself does not need either."""
+    if config["backend"] == "container":
+        container.restrict(config)
+    elif config["backend"] == "namespaces":
+        landlock.restrict(isolation.LANDLOCK_WRITABLE)
+    if config["backend"] != "process":
+        isolation.confine_zygote()
 
 
 def prepare() -> None:
@@ -39,68 +59,210 @@ def prepare() -> None:
     for name in ("exit", "quit"):
         # the `site` module defines these, and it is left out with everybody's packages
         setattr(builtins, name, _sitebuiltins.Quitter(name, "the end of file"))
+    rehearse()
     for stream in (sys.stdout, sys.stderr):
         # a lone surrogate that a program prints is no reason to fail it
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def serve(control: socket.socket, config: dict[str, Any]) -> None:
+def serve(control: socket.socket, config: dict[str, Any], box: Box, line: list[int]) -> None:
     """One program after another, until the host hangs up."""
-    own_namespace = os.pidfd_open(os.getpid()) if config["backend"] != "process" else None
+    message, _ = receive_message(control)
+    _forget_ourselves()
+    nursery = Nursery(config, box, line)
     while True:
-        message, descriptors = receive_message(control)
-        if "stop" in message:
-            # meant for a program that ended while this was on its way
-            continue
-        if own_namespace is not None:
-            isolation.join_pid_namespace(own_namespace)
+        nursery.set_limits(message["limits"])
+        # an order before this word would reach a child of the old limits
+        send_message(control, {"ready": True})
+        message = nursery.raise_children(control)
+
+
+class Nursery:
+    """Children, one at a time: forked ahead of need, watched, reported."""
+
+    def __init__(self, config: dict[str, Any], box: Box, line: list[int]) -> None:
+        self._config = config
+        self._box = box
+        orders, self._reports = line
+        self._orders = socket.socket(fileno=orders)
+        self._is_walled = config["backend"] != "process"
+        has_namespaces = config["backend"] == "namespaces"
+        self._own_namespace = os.pidfd_open(os.getpid()) if has_namespaces else -1
+        # a child's word before its program: the order it took, or why it could not be confined
+        self._notes, self._note = os.pipe2(os.O_NONBLOCK)
+        self._cpu_limit = 0.0
+        self._limits: list[tuple[int, int]] = []
+        self._failures = 0
+        self._reported = ""
+
+    def set_limits(self, limits: dict[str, Any]) -> None:
+        """Hold the next programs to these limits."""
+        self._cpu_limit = limits["cpu_seconds"]
+        if self._is_walled:
+            self._box.resize(limits["file_mib"])
+        # a process of our user is no program of ours in the backend without walls
+        processes = limits["processes"] if self._is_walled else 100_000
+        self._limits = isolation.limits_of(
+            limits["cpu_seconds"], limits["memory_mib"], processes, limits["file_mib"]
+        )
+
+    def raise_children(self, control: socket.socket) -> dict[str, Any]:
+        """Fork and watch children until the host has other limits for them."""
+        while True:
+            child = self._fork()
+            message = self._raise_one(control, child)
+            if message is not None:
+                return message
+
+    def _fork(self) -> int:
+        if self._own_namespace >= 0:
+            isolation.join_pid_namespace(self._own_namespace)
             isolation.unshare(system_calls.CLONE_NEWPID, "a process namespace per program")
-        complaints, complain = os.pipe()
-        child = os.fork()
+        child = isolation.fork()
         if child == 0:
-            _become_candidate(message, [*descriptors, complain], config)
-        for descriptor in (*descriptors, complain):
-            os.close(descriptor)
-        report = _watch(control, child, message["limits"]["cpu_seconds"])
-        report["complaint"] = os.read(complaints, 1000).decode()
-        os.close(complaints)
-        send_message(control, report)
+            self._live()
+        return child
+
+    def _raise_one(self, control: socket.socket, child: int) -> dict[str, Any] | None:
+        """Watch one child to its end; the host's next message, if that ended it."""
+        pidfd = os.pidfd_open(child)
+        poll = select.poll()
+        for descriptor in (control.fileno(), self._reports, pidfd):
+            poll.register(descriptor, select.POLLIN)
+        order, reason, message = "", "ended", None
+        # the kernel's clock id of another process' CPU time (MAKE_PROCESS_CPUCLOCK, CPUCLOCK_SCHED)
+        clock = ((~child) << 3) | 2
+        while True:
+            left = self._cpu_limit - _cpu_time(clock)
+            if left <= 0:
+                reason = "cpu"
+                break
+            ready = {number for number, _ in poll.poll(_nap(left) * 1000)}
+            if pidfd in ready:
+                break
+            order = order or self._read_note()
+            if control.fileno() in ready:
+                message, _ = receive_message(control)
+                reason = "stopped"
+                break
+            if self._reports in ready:
+                order, is_done = self._hear(order)
+                if is_done:
+                    reason = "done"
+                    break
+        ending = self._bury(child, pidfd, reason)
+        order = order or self._read_note()
+        has_limits = message is not None and "limits" in message
+        # somebody killed a child that had just taken its order: its driver waits in vain
+        self._report(order if order or has_limits or message is None else ANY_ORDER, ending)
+        self._box.clean()
+        return message if has_limits else None
+
+    def _hear(self, order: str) -> tuple[str, bool]:
+        """The program's order, and whether the driver asks for its end."""
+        word = os.read(self._reports, _NOTE_BYTES).decode()
+        if not word:
+            raise ChannelClosed
+        order = order or self._read_note()
+        if word not in (order, self._reported):
+            # its child was killed with the order in its hands
+            self._send([word, "ended", signal.SIGKILL, 0, 0.0, _UNKNOWN, ""])
+        return order, word == order
+
+    def _read_note(self) -> str:
+        try:
+            return os.read(self._notes, _NOTE_BYTES).decode()
+        except BlockingIOError:
+            return ""
+
+    def _bury(self, child: int, pidfd: int, reason: str) -> list[Any]:
+        """Kill what is left of a program and say how it ended."""
+        lowered = _UNKNOWN
+        if reason == "ended":
+            os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
+            # a zombie still tells its limits, if not to everybody
+            with contextlib.suppress(PermissionError):
+                lowered = float(resource.prlimit(child, resource.RLIMIT_CPU)[1])
+        os.close(pidfd)
+        _kill(child, with_group=not self._is_walled)
+        _, status, usage = os.wait4(child, 0)
+        is_killed = os.WIFSIGNALED(status)
+        if reason != "ended" and not (is_killed and os.WTERMSIG(status) == signal.SIGKILL):
+            reason = "ended"
+        return [
+            reason,
+            os.WTERMSIG(status) if is_killed else 0,
+            os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
+            usage.ru_utime + usage.ru_stime,
+            lowered,
+        ]
+
+    def _report(self, note: str, ending: list[Any]) -> None:
+        """Report a program, or that none can be run here, which ends the zygote."""
+        if note and not note.startswith(_COMPLAINT):
+            self._failures = 0
+            self._send([note, *ending, ""])
+        elif note:
+            self._send(["", *ending, note.removeprefix(_COMPLAINT)])
+            raise ChannelClosed
+        elif ending[0] == "ended":
+            # killed by somebody while it waited: there is no program to judge again
+            self._failures += 1
+            if self._failures > _MOST_FAILURES:
+                self._send(["", *ending, KILLED_WAITING])
+                raise ChannelClosed
+
+    def _send(self, report: list[Any]) -> None:
+        self._reported = report[0]
+        try:
+            os.write(self._reports, json.dumps(report).encode())
+        except OSError as error:
+            raise ChannelClosed from error
+
+    def _live(self) -> None:
+        """In the child: wait for a program behind the walls, run it, end."""
+        status = 1
+        try:
+            if self._is_confined():
+                status = self._take_order()
+        except ChannelClosed:
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _is_confined(self) -> bool:
+        """Give up every privilege, or complain to the zygote."""
+        try:
+            # a session of its own, or `kill(0, …)` would reach the zygote
+            os.setsid()
+            if not self._is_walled:
+                # elsewhere it ends with its process namespace
+                isolation.die_with_parent()
+            os.chdir(self._box.directory)
+            for kind, value in self._limits:
+                resource.setrlimit(kind, (value, value))
+            if self._is_walled:
+                isolation.drop_privileges(self._config["program_user"])
+        except (system_calls.StepFailed, OSError, ValueError) as error:
+            os.write(self._note, f"{_COMPLAINT}{error}".encode())
+            return False
+        return True
+
+    def _take_order(self) -> int:
+        try:
+            order, descriptors, _, _ = socket.recv_fds(self._orders, _NOTE_BYTES, 4)
+        except OSError:
+            return 0
+        if not order:
+            return 0
+        os.write(self._note, order)
+        _arrange(descriptors)
+        return _run_program()
 
 
-def _watch(control: socket.socket, child: int, cpu_limit: float) -> dict[str, Any]:
-    """Wait until the program ends, used its CPU time, or the host has seen enough; then kill it."""
-    pidfd = os.pidfd_open(child)
-    poll = select.poll()
-    poll.register(control, select.POLLIN)
-    poll.register(pidfd, select.POLLIN)
-    # the kernel's clock id of another process' CPU time (MAKE_PROCESS_CPUCLOCK, CPUCLOCK_SCHED)
-    clock = ((~child) << 3) | 2
-    reason = "ended"
-    while True:
-        left = cpu_limit - _cpu_time(clock)
-        if left <= 0:
-            reason = "cpu"
-            break
-        nap = min(max(left / (os.cpu_count() or 1), _SHORTEST_NAP_SECONDS), _LONGEST_NAP_SECONDS)
-        ready = poll.poll(nap * 1000)
-        if ready:
-            reason = "ended" if ready[0][0] == pidfd else "stopped"
-            break
-    _kill(child)
-    os.close(pidfd)
-    _, status, usage = os.wait4(child, 0)
-    if reason == "stopped":
-        receive_message(control)
-    if reason == "stopped" and not (
-        os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    ):
-        reason = "ended"
-    return {
-        "reason": reason,
-        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
-        "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-    }
+def _nap(left: float) -> float:
+    nap = left / (os.cpu_count() or 1)
+    return min(max(nap, _SHORTEST_NAP_SECONDS), _LONGEST_NAP_SECONDS)
 
 
 def _cpu_time(clock: int) -> float:
@@ -111,73 +273,32 @@ def _cpu_time(clock: int) -> float:
         return 0.0
 
 
-def _kill(child: int) -> None:
+def _kill(child: int, *, with_group: bool) -> None:
     """Kill the program and, without a process namespace of its own, its process group."""
-    for send in (os.kill, os.killpg):
+    for send in (os.kill, os.killpg) if with_group else (os.kill,):
         try:
             send(child, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             continue
 
 
-def _become_candidate(
-    message: dict[str, Any], descriptors: list[int], config: dict[str, Any]
-) -> None:
-    status = 1
-    try:
-        _arrange(descriptors)
-        if _confined(message["limits"], config):
-            status = _run_candidate(message)
-    except ChannelClosed:
-        status = 0
-    finally:
-        os._exit(status)
-
-
 def _arrange(descriptors: list[int]) -> None:
-    """Leave exactly stdin, stdout, stderr, the channel and the way to complain open."""
-    *given, complain = descriptors
-    channel, stdout, stderr, stdin = given if len(given) == 4 else (*given, given[1], -1)
-    if stdin < 0:
-        stdin = os.open("/dev/null", os.O_RDONLY)
-    wanted = [stdin, stdout, stderr, channel, complain]
-    # first away from the low numbers, or one dup2 would close what the next one needs
-    copies = [fcntl.fcntl(number, fcntl.F_DUPFD, _COMPLAIN + 1) for number in wanted]
-    for target, copy in enumerate(copies):
-        os.dup2(copy, target)
-    os.closerange(_COMPLAIN + 1, 65536)
+    """Leave exactly stdin, stdout, stderr and the channel open."""
+    # the zygote's own three are /dev/null, and nothing it holds open is below the channel's number
+    channel, stdout, *others = descriptors
+    stderr, stdin = others or (stdout, 0)
+    for target, source in ((1, stdout), (2, stderr), (0, stdin), (_CHANNEL, channel)):
+        os.dup2(source, target)
+    os.closerange(_CHANNEL + 1, 65536)
 
 
-def _confined(limits: dict[str, Any], config: dict[str, Any]) -> bool:
-    """Give up every privilege, or complain to the zygote, out of the program's reach."""
-    try:
-        _confine(limits, config)
-    except (system_calls.StepFailed, OSError, ValueError) as error:
-        os.write(_COMPLAIN, str(error).encode())
-        return False
-    os.close(_COMPLAIN)
-    return True
-
-
-def _confine(limits: dict[str, Any], config: dict[str, Any]) -> None:
-    # a session of its own, or `kill(0, …)` would reach the zygote
-    os.setsid()
-    if config["backend"] != "process":
-        isolation.open_box(limits["file_mib"])
-        isolation.set_limits(
-            limits["cpu_seconds"], limits["memory_mib"], limits["processes"], limits["file_mib"]
-        )
-        isolation.drop_privileges(config["program_user"])
-        return
-    os.chdir(config["directory"])
-    isolation.set_limits(limits["cpu_seconds"], limits["memory_mib"], 100_000, limits["file_mib"])
-
-
-def _run_candidate(message: dict[str, Any]) -> int:
-    _forget_ourselves()
+def _run_program() -> int:
+    reader = FrameReader(_CHANNEL)
+    message = marshal.loads(reader.receive())
     if message["style"] == "script":
+        os.close(_CHANNEL)
         return run_script(message["source"], message["arguments"])
-    program = Candidate(_CHANNEL, frozenset(message["classes"]))
+    program = Candidate(_CHANNEL, reader, frozenset(message["classes"]))
     if not program.load(message["source"]):
         return 0
     if message["style"] == "shared":
@@ -189,7 +310,10 @@ def _run_candidate(message: dict[str, Any]) -> int:
 
 
 def _forget_ourselves() -> None:
-    """A program that imports `prison` shall not find it; this hides nothing it could not guess."""
+    """A program that imports `prison` shall not find it; this hides nothing it could not guess.
+
+    The zygote does so before it forks: looking through `sys.modules` costs a child 75 page faults.
+    """
     for name in [name for name in sys.modules if name.partition(".")[0] == "prison"]:
         del sys.modules[name]
     sys.argv[:] = ["solution.py"]

@@ -1,48 +1,115 @@
-"""The drivers' zygote: forks one process per challenge, which forks one driver per program."""
+"""The drivers' zygote: forks one process per challenge, which judges its programs.
+
+A challenge's process runs the tests itself where they keep no state (`statefulness`), and in a fork
+per program where they do.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import resource
 import signal
 import socket
+import time
 from typing import Any
 
-from . import driver, isolation
-from .frames import ChannelClosed, receive_message, send_message
+from . import container, driver, isolation, landlock
+from .box import Box
+from .frames import receive_message, send_message
+from .line import Line, Report
+from .requests import order_of
 
-_BOX_MIB = 64
 #: room for the largest published tests and for the values they are given
 _MEMORY_MIB = 8192
+#: a batch of programs ends then, so that its host can look after it
+_BATCH_SECONDS = 1.0
+_VERDICT_BYTES = 1 << 16
+_DYING_SECONDS = 0.5
+
+
+def confine(config: dict[str, Any]) -> None:
+    """Tests are no hostile code, but nothing they need takes a privilege either."""
+    if config["backend"] == "container":
+        container.restrict(config)
+    elif config["backend"] == "namespaces":
+        landlock.restrict(isolation.LANDLOCK_WRITABLE)
+    if config["backend"] != "process":
+        # programs print to files in memory, which these processes make for them
+        isolation.confine_zygote("memfd_create")
+        isolation.drop_privileges(config["program_user"])
+        # a change of user forgets it
+        isolation.die_with_parent()
+    # a candidate may return `range(10**11)` to a test that makes a list of it
+    isolation.bound(resource.RLIMIT_AS, _MEMORY_MIB << 20)
 
 
 def prepare() -> None:
     """Load nothing: each challenge's process loads what its tests import."""
 
 
-def serve(control: socket.socket, config: dict[str, Any]) -> None:
+def serve(
+    control: socket.socket,
+    config: dict[str, Any],  # noqa: ARG001 -- every role is served alike
+    box: Box,
+    line: list[int],
+) -> None:
     """Fork one process per challenge; each serves its programs over a socket of its own."""
-    if config["backend"] != "process":
-        isolation.open_box(_BOX_MIB)
-        isolation.drop_privileges(config["program_user"])
-    # a candidate may return `range(10**11)` to a test that makes a list of it
-    isolation.bound(resource.RLIMIT_AS, _MEMORY_MIB << 20)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    os.chdir(box.directory)
+    children: set[int] = set()
     while True:
         message, descriptors = receive_message(control)
-        if os.fork() == 0:
+        if "ended" in message:
+            send_message(control, {"signal": _ending(children)})
+            continue
+        _end(children)
+        child = os.fork()
+        if child == 0:
             control.close()
             try:
-                _serve_one_challenge(socket.socket(fileno=descriptors[0]), message)
+                _serve_one_challenge(socket.socket(fileno=descriptors[0]), message, line)
             finally:
                 os._exit(0)
+        children.add(child)
         os.close(descriptors[0])
 
 
-def _serve_one_challenge(control: socket.socket, message: dict[str, Any]) -> None:
+def _ending(children: set[int]) -> int:
+    """The signal that ended the last challenge's process; 0 for none, or while it lives."""
+    for child in list(children):
+        # its channel closes before it can be waited for
+        deadline = time.monotonic() + _DYING_SECONDS
+        ended, status = os.waitpid(child, os.WNOHANG)
+        while not ended and time.monotonic() < deadline:
+            time.sleep(0.01)
+            ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            children.discard(child)
+            return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return 0
+
+
+def _end(children: set[int]) -> None:
+    """Kill the processes of the last challenge, stuck or not."""
+    for child in children:
+        for send in (os.killpg, os.kill):
+            try:
+                send(child, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        os.waitpid(child, 0)
+    children.clear()
+    # their own children have come to us, the first process of this namespace
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+
+
+def _serve_one_challenge(control: socket.socket, message: dict[str, Any], line: list[int]) -> None:
     os.setsid()
+    isolation.die_with_parent()
     quiet = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(quiet, number)
@@ -51,30 +118,84 @@ def _serve_one_challenge(control: socket.socket, message: dict[str, Any]) -> Non
     except driver.UnusableTests as error:
         send_message(control, {"loaded": False, "reason": str(error)})
         return
-    send_message(
-        control,
-        {
-            "loaded": True,
-            "names": tests.names,
-            "classes": sorted(tests.classes),
-            "is_shared": tests.is_shared,
-        },
-    )
+    send_message(control, {"loaded": True, "is_shared": tests.is_shared})
+    gc.collect()
     gc.freeze()
+    bench = Bench(tests, Line(*(socket.socket(fileno=number) for number in line)))
     while True:
-        try:
-            _, descriptors = receive_message(control)
-        except ChannelClosed:
-            os.kill(0, signal.SIGKILL)
-        if os.fork() == 0:
-            control.close()
-            channel, verdict = descriptors
-            _report(verdict, tests.run(channel))
-        for descriptor in descriptors:
-            os.close(descriptor)
+        batch, _ = receive_message(control)
+        send_message(control, bench.judge_batch(batch["programs"]))
 
 
-def _report(descriptor: int, verdict: list[Any]) -> None:
+class Bench:
+    """Judges programs of one challenge, one after the other."""
+
+    def __init__(self, tests: driver.Tests, line: Line) -> None:
+        self._tests = tests
+        self._line = line
+
+    def judge_batch(self, programs: list[str]) -> list[list[Any]]:
+        """Judge in order until the time is up or an end needs the host's eye.
+
+        Each result is a verdict, the zygote's report, the bytes written and the seconds taken.
+        """
+        started = time.monotonic()
+        results: list[list[Any]] = []
+        for source in programs:
+            begun = time.monotonic()
+            verdict, report, written = self._judge(source)
+            now = time.monotonic()
+            results.append([verdict, [*_fields(report)], written, now - begun])
+            # killed by the host's guard, or by nobody of ours
+            is_ours = report.reason in ("done", "cpu") or report.signal != signal.SIGKILL
+            if report.complaint or not is_ours or now - started > _BATCH_SECONDS:
+                break
+        return results
+
+    def _judge(self, source: str) -> tuple[list[Any], Report, int]:
+        body = order_of(
+            "split", source, names=self._tests.names, classes=sorted(self._tests.classes)
+        )
+        while True:
+            verdict, report, written = self._judge_once(body)
+            if verdict[0] != "void":
+                return verdict, report, written
+
+    def _judge_once(self, order: bytes) -> tuple[list[Any], Report, int]:
+        ours, theirs = socket.socketpair()
+        output = os.memfd_create("output")
+        with ours:
+            with theirs:
+                self._line.order((theirs.fileno(), output))
+            verdict = self._run_tests(ours.fileno(), order)
+            # before the channel closes: a candidate killed in its sleep takes no more time
+            report = self._line.end(is_dying=verdict[0] == "gone")
+        written = os.fstat(output).st_size
+        os.close(output)
+        return verdict, report, written
+
+    def _run_tests(self, channel: int, order: bytes) -> list[Any]:
+        if not self._tests.keeps_state:
+            return self._tests.judge(channel, order)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _write_verdict(writing, self._tests.judge(channel, order))
+        os.close(writing)
+        said = os.read(reading, _VERDICT_BYTES)
+        os.close(reading)
+        _, status = os.waitpid(child, 0)
+        if said:
+            verdict: list[Any] = json.loads(said)
+            return verdict
+        return ["died", os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0]
+
+
+def _fields(report: Report) -> list[Any]:
+    return [getattr(report, name) for name in report.__dataclass_fields__]
+
+
+def _write_verdict(descriptor: int, verdict: list[Any]) -> None:
     """Write the verdict and end; the write end of this pipe exists only in this process."""
     try:
         os.write(descriptor, json.dumps(verdict).encode())

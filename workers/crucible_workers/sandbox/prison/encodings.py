@@ -119,6 +119,10 @@ def _encode_function(encoder: Encoder, value: Any) -> Any:
     return {"builtin": name} if name is not None else encoder.peer.export(value)
 
 
+def _encode_export(encoder: Encoder, value: Any) -> Any:
+    return encoder.peer.export(value)
+
+
 def _encode_type(encoder: Encoder, value: Any) -> Any:
     name = _BUILTIN_NAMES.get(id(value))
     if name is not None:
@@ -178,6 +182,8 @@ ENCODERS: dict[type, Callable[[Encoder, Any], Any]] = {
     _DICT_KEYS: _sequence("keys"),
     _DICT_ITEMS: _sequence("items"),
     types.BuiltinFunctionType: _encode_function,
+    # before the plain bases, which a function is none of, are looked through
+    types.FunctionType: _encode_export,
     types.ModuleType: _encode_module,
     type: _encode_type,
 }

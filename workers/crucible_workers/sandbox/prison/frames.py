@@ -17,6 +17,11 @@ _LENGTH = struct.Struct("!I")
 #: larger frames from a candidate are refused, so that it cannot fill its driver's memory
 MAX_FRAME_BYTES = 64 << 20
 _MAX_DESCRIPTORS = 4
+_CHUNK_BYTES = 1 << 16
+
+
+# without the checks that `json.dumps` makes for every call
+_ENCODE = json.JSONEncoder(check_circular=False).encode
 
 
 class ChannelClosed(BaseException):
@@ -33,12 +38,7 @@ class FrameLate(BaseException):
 
 def send_frame(descriptor: int, body: bytes) -> None:
     """Write one frame; raises ChannelClosed when nobody reads any more."""
-    frame = memoryview(_LENGTH.pack(len(body)) + body)
-    try:
-        while frame:
-            frame = frame[os.write(descriptor, frame) :]
-    except OSError as error:
-        raise ChannelClosed from error
+    send_packed(descriptor, packed(body))
 
 
 def receive_frame(descriptor: int, deadline: float | None = None) -> bytes:
@@ -57,6 +57,63 @@ def receive_frame(descriptor: int, deadline: float | None = None) -> bytes:
     if length > MAX_FRAME_BYTES:
         raise FrameTooLarge
     return _read_exactly(descriptor, length, deadline)
+
+
+class FrameReader:
+    """Reads frames through a buffer: many small ones cost one system call."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._buffer = bytearray()
+        self._position = 0
+
+    def receive(self) -> bytes:
+        """The next frame. Raises ChannelClosed at the end and FrameTooLarge beyond the bound."""
+        (length,) = _LENGTH.unpack(self._take(_LENGTH.size))
+        if length > MAX_FRAME_BYTES:
+            raise FrameTooLarge
+        return self._take(length)
+
+    def _take(self, size: int) -> bytes:
+        if len(self._buffer) - self._position < size:
+            self._fill(size)
+        end = self._position + size
+        taken = bytes(self._buffer[self._position : end])
+        self._position = end
+        return taken
+
+    def _fill(self, size: int) -> None:
+        del self._buffer[: self._position]
+        self._position = 0
+        while len(self._buffer) < size:
+            missing = size - len(self._buffer)
+            try:
+                chunk = os.read(self._descriptor, min(max(missing, _CHUNK_BYTES), 1 << 20))
+            except OSError as error:
+                raise ChannelClosed from error
+            if not chunk:
+                raise ChannelClosed
+            self._buffer += chunk
+
+
+def to_json(message: Any) -> bytes:
+    """A message of a candidate, for who trusts it with nothing: data and no code reads it."""
+    return _ENCODE(message).encode()
+
+
+def packed(body: bytes) -> bytes:
+    """A frame's bytes, for who sends several at once."""
+    return _LENGTH.pack(len(body)) + body
+
+
+def send_packed(descriptor: int, frames: bytes) -> None:
+    """Write frames that `packed` made; raises ChannelClosed when nobody reads any more."""
+    rest = memoryview(frames)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError as error:
+        raise ChannelClosed from error
 
 
 def send_message(sock: socket.socket, message: Any, descriptors: Sequence[int] = ()) -> None:

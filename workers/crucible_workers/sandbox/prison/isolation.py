@@ -11,28 +11,36 @@ import ctypes
 import errno
 import os
 import resource
+import signal
 import struct
+import time
 from pathlib import Path
 
-from .system_calls import CLONE_NEWNS, CLONE_NEWPID, StepFailed, numbers, seccomp_filter
+from .system_calls import CLONE_NEWPID, StepFailed, numbers, seccomp_filter
 
 _MS_RDONLY = 1
 _MS_NOSUID = 2
 _MS_NODEV = 4
+_MS_NOATIME = 1024
 _MS_BIND = 4096
 _MS_REC = 16384
 _MS_PRIVATE = 1 << 18
 _MNT_DETACH = 2
 _AT_RECURSIVE = 0x8000
 
+_PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_DROP = 24
 _PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
 _LAST_CAPABILITY = 63
 
-#: the only directory a program can write, with what it needs inside
-BOX = "/box"
+#: the only directory a program can write, with what it needs inside; below the one that landlock's
+#: rule names, because a later mount hides a rule
+WRITABLE = "/box"
+BOX = f"{WRITABLE}/own"
+#: what landlock, where the kernel has it, leaves writable
+LANDLOCK_WRITABLE = (WRITABLE, "/dev/null", "/dev/zero", "/dev/full")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 #: what usually stands behind the error of a refused namespace
@@ -45,6 +53,12 @@ _REASONS = {
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
+#: keeps the interpreter's lock, so that a forked child holds it
+_python_libc = ctypes.PyDLL(None, use_errno=True)
+#: made once: a child pays for every object it makes
+_CAPSET_HEADER = struct.pack("=Ii", 0x20080522, 0)
+_NO_CAPABILITIES = bytes(24)
+_CLOCK_STEP_SECONDS = 0.012
 
 
 def _call(step: str, result: int) -> int:
@@ -104,7 +118,7 @@ def build_root(binds: list[tuple[str, str]], masks: list[str]) -> None:
     for target in masks:
         _mount("empty directory", "empty", root + target, "tmpfs", _MS_RDONLY, "size=4k,mode=555")
     _make_devices(root)
-    os.mkdir(root + BOX)
+    os.makedirs(root + BOX)
     for link in ("/tmp", "/dev/shm"):
         os.symlink(f"{BOX}/{Path(link).name}", root + link)
     os.chdir(root)
@@ -131,64 +145,94 @@ def _make_devices(root: str) -> None:
         _mount(f"/dev/{name}", f"/dev/{name}", f"{root}/dev/{name}", None, _MS_BIND)
 
 
-def open_box(size_mib: int) -> None:
-    """Mount this process' own empty file system, seen by nobody else, and go there."""
-    unshare(CLONE_NEWNS, "a mount namespace per program")
-    options = f"size={size_mib}m,nr_inodes=10000,mode=1777"
-    _mount("private file system", "box", BOX, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+def mount_box(size_mib: int) -> None:
+    """Mount an empty file system over the writable place, instead of the one that is there."""
+    # fails when none is there yet, or somebody still sits in it, who keeps what he has
+    _libc.umount2(BOX.encode(), _MNT_DETACH)
+    options = f"size={size_mib}m,nr_inodes=4000,mode=1777"
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOATIME
+    _mount("private file system", "box", BOX, "tmpfs", flags, options)
     os.mkdir(f"{BOX}/tmp", 0o777)
     os.mkdir(f"{BOX}/shm", 0o777)
-    os.chdir(f"{BOX}/tmp")
+    # the kernel writes change times in steps; only a later one tells that something was written
+    time.sleep(_CLOCK_STEP_SECONDS)
 
 
-def set_limits(cpu_seconds: float, memory_mib: int, processes: int, file_mib: int) -> None:
-    """Set this process' limits; its children inherit them.
+def limits_of(
+    cpu_seconds: float, memory_mib: int, processes: int, file_mib: int
+) -> list[tuple[int, int]]:
+    """The limits of one program as `setrlimit` takes them, none above those of this process.
 
     The CPU limit is only the kernel's safety net, one whole second above the measured one.
     """
-    cpu = int(cpu_seconds) + 2
-    memory = memory_mib << 20
-    for kind, value in (
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_AS, memory),
+    wanted = (
+        (resource.RLIMIT_CPU, int(cpu_seconds) + 2),
+        (resource.RLIMIT_AS, memory_mib << 20),
         (resource.RLIMIT_NPROC, processes),
         (resource.RLIMIT_FSIZE, file_mib << 20),
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
-    ):
-        bound(kind, value)
+    )
+    return [(kind, _no_more_than_now(kind, value)) for kind, value in wanted]
 
 
 def bound(kind: int, value: int) -> None:
     """Set one limit of this process, or keep a tighter one it has."""
-    _, hard = resource.getrlimit(kind)
-    least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    least = _no_more_than_now(kind, value)
     resource.setrlimit(kind, (least, least))
 
 
-def drop_privileges(inside: int) -> None:
-    """Become user `inside` without any capability, for ever, behind the seccomp filter."""
+def _no_more_than_now(kind: int, value: int) -> int:
+    _, hard = resource.getrlimit(kind)
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def confine_zygote(*exceptions: str) -> None:
+    """What every child inherits and the zygote itself can live with, once and for all.
+
+    A filter installed by each child would cost it more than the fork. Trusted code may need system
+    calls that programs may not make: `exceptions` names them.
+    """
     for capability in range(_LAST_CAPABILITY + 1):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
             break
+    _call("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _install_filter(seccomp_filter(exceptions))
+
+
+def drop_privileges(inside: int) -> None:
+    """Become user `inside` without any capability, for ever."""
     if os.getuid() != inside:
         os.setresgid(inside, inside, inside)
         os.setresuid(inside, inside, inside)
-    header = struct.pack("=Ii", 0x20080522, 0)
-    _call("drop capabilities", _libc.syscall(numbers().capset, header, bytes(24)))
-    _call("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    _install_filter()
+    _call("drop capabilities", _libc.syscall(numbers().capset, _CAPSET_HEADER, _NO_CAPABILITIES))
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the one that forked it ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def fork() -> int:
+    """Fork without the hooks of `os.fork`.
+
+    `random` and `threading` register hooks that cost a child a hundred page faults. A zygote has
+    one thread, so there is no lock to mend, and `random` starts the same in every program.
+    """
+    child: int = _python_libc.fork()
+    if child < 0:
+        raise StepFailed("fork", ctypes.get_errno())
+    return child
 
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
 
 
-def _install_filter() -> None:
-    code = seccomp_filter()
+def _install_filter(code: bytes) -> None:
     buffer = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(buffer))
     _call("seccomp", _libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0))

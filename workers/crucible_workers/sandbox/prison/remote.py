@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import builtins
 import json
+import marshal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
-from .frames import receive_frame, send_frame
+from .foresight import Foresight
+from .frames import FrameReader, send_frame
+from .requests import request_of
 from .values import Decoder, Encoder, ValueRefused
+
+_DECODE = json.JSONDecoder().decode
 
 #: dunder attributes that are plain description
 _DESCRIPTIONS = frozenset({"__name__", "__qualname__", "__doc__", "__dict__"})
@@ -127,8 +132,10 @@ class RemoteIterator(Remote):
 class Channel:
     """The driver's end of the pipe to one candidate."""
 
-    def __init__(self, descriptor: int, classes: dict[str, type]) -> None:
+    def __init__(self, descriptor: int, classes: dict[str, type], foresight: Foresight) -> None:
         self._descriptor = descriptor
+        self._reader = FrameReader(descriptor)
+        self._foresight = foresight
         self._classes = classes
         self._names = {kind: name for name, kind in classes.items()}
         self._remotes: dict[int, Any] = {}
@@ -163,22 +170,35 @@ class Channel:
         encoder = Encoder(self)
         positional = encoder.encode_all(args)
         pairs = [[name, encoder.encode(value)] for name, value in (kwargs or {}).items()]
-        head = json.dumps([verb, number, *details])
-        body = json.dumps([positional, pairs])
-        self._send(f"{head}\n{body}".encode())
+        self._foresight.ask(self._descriptor, request_of(verb, number, details, positional, pairs))
         self.call_count += 1
         return self._answer(verb, encoder.table)
 
-    def _answer(self, verb: str, table: list[Any]) -> Any:
+    def try_call(self, request: bytes) -> bytes:
+        """The answer to a request that was encoded beforehand, as it came."""
+        if self.end is not None:
+            raise CandidateGone(self.end)
+        self._foresight.ask(self._descriptor, request)
+        self.call_count += 1
+        return self._reader.receive()
+
+    def decode_answer(self, frame: bytes) -> Any:
+        """The value of an answer that `try_call` gave; raises the candidate's exception."""
+        return self._answer("try", [], frame)
+
+    def _answer(self, verb: str, table: list[Any], frame: bytes | None = None) -> Any:
         while True:
-            message = self._receive()
+            message = self._receive() if frame is None else self._parse(frame)
+            frame = None
             match message:
                 case ["callback", str(wish), int(handle), list(args), list(pairs)]:
+                    self._foresight.surprise()
                     self._call_back(wish, handle, args, pairs)
                 case ["return", value, list(updates)]:
                     self.last_value = result = self._finish(table, value, updates)
                     return result
                 case ["raise", [str(name), list(kinds), str(text), list(args)], list(updates)]:
+                    self._foresight.exception()
                     self._finish(table, None, updates)
                     if verb != "next" and "StopIteration" in kinds:
                         # as PEP 479 has it: `all(map(…))` would take it for the end and be true
@@ -226,14 +246,16 @@ class Channel:
             kwargs = {str(name): decoder.decode(item) for name, item in pairs}
             value = next(function) if verb == "next" else function(*positional, **kwargs)
             body = Encoder(self, decoder.table).encode(value)
-            self._send(json.dumps(["answer", False, body]).encode())
+            self._send(marshal.dumps(("answer", False, body)))
         except Exception as error:
-            self._send(json.dumps(["answer", True, [type(error).__name__, str(error)]]).encode())
+            self._send(marshal.dumps(("answer", True, [type(error).__name__, str(error)])))
 
     def export(self, value: object) -> dict[str, Any]:
         """A handle for one of the test's own objects, or the candidate's own; implements Peer."""
         if isinstance(value, Remote):
             return {"yours": vars(value)["_number"]}
+        # a handle is good for one candidate
+        self._foresight.surprise()
         self._exported.append(value)
         return {"driver": [len(self._exported) - 1, "callable" if callable(value) else "iterator"]}
 
@@ -275,8 +297,11 @@ class Channel:
         return self._classes[name]
 
     def _receive(self) -> Any:
+        return self._parse(self._reader.receive())
+
+    def _parse(self, frame: bytes) -> Any:
         try:
-            message = json.loads(receive_frame(self._descriptor))
+            message = _DECODE(frame.decode())
         except (ValueError, RecursionError) as error:
             self._refuse(str(error))
         if not (isinstance(message, list) and message):

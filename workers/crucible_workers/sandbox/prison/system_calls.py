@@ -44,8 +44,8 @@ class Numbers:
 _KILLED = (
     # the tracer's door to other processes
     "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd "
-    # a larger kernel surface behind new namespaces and mounts
-    "unshare setns mount umount2 pivot_root chroot fsopen fsmount fsconfig fspick move_mount "
+    # a larger kernel surface behind new namespaces and mounts; `unshare` and `setns` see below
+    "mount umount2 pivot_root chroot fsopen fsmount fsconfig fspick move_mount "
     "open_tree mount_setattr "
     # the kernel itself
     "bpf perf_event_open init_module finit_module delete_module kexec_load kexec_file_load reboot "
@@ -188,7 +188,7 @@ _NAMESPACES = (
 )
 
 # offsets in struct seccomp_data (linux/seccomp.h); arguments are little-endian 64-bit words
-_NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16
+_NUMBER, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 
 
 def numbers() -> Numbers:
@@ -216,11 +216,27 @@ def _when_equal(constant: int, action: int) -> bytes:
     return _instruction(0x15, constant, 0, 1) + _return(action)
 
 
+def _only_process_namespaces(number: int, argument: int) -> bytes:
+    """For the zygote, which has no thread to lose; programs lack the capability it takes."""
+    return (
+        _instruction(0x15, number, 0, 4)
+        + _load(argument)
+        + _instruction(0x15, CLONE_NEWPID, 0, 1)
+        + _return(_ALLOW)
+        + _return(_KILL)
+    )
+
+
 @cache
-def seccomp_filter() -> bytes:
-    """The seccomp program: classic BPF over (architecture, number, first argument)."""
+def seccomp_filter(exceptions: tuple[str, ...] = ()) -> bytes:
+    """The seccomp program: classic BPF over (architecture, number, first arguments).
+
+    Args:
+        exceptions: names of refused calls that pass.
+    """
     architecture = numbers()
     known = architecture.by_name
+    refused = [name for name in _REFUSED if name not in exceptions]
     parts = [
         _load(_ARCH),
         # a 32-bit call would carry other numbers past this filter
@@ -228,7 +244,9 @@ def seccomp_filter() -> bytes:
         _load(_NUMBER),
         _instruction(0x35, _X32_BIT, 0, 1) + _return(_KILL),
         *[_when_equal(known[name], _KILL) for name in _KILLED],
-        *[_when_equal(known[name], _ERRNO | errno.ENOSYS) for name in _REFUSED],
+        *[_when_equal(known[name], _ERRNO | errno.ENOSYS) for name in refused],
+        _only_process_namespaces(known["unshare"], _FIRST_ARGUMENT),
+        _only_process_namespaces(known["setns"], _SECOND_ARGUMENT),
         # clone with a namespace flag, and sockets of other families
         _instruction(0x15, known["clone"], 0, 4)
         + _load(_FIRST_ARGUMENT)

@@ -28,6 +28,7 @@ class Check:
     #: whether it holds without walls too, in the `process` backend
     is_universal: bool = False
     limits: Limits = field(default=_LIMITS)
+    language: Language = Language.PYTHON
 
 
 def run_checks(sandbox: Sandbox, checks: tuple[Check, ...]) -> Iterator[tuple[Check, Verdict]]:
@@ -35,7 +36,7 @@ def run_checks(sandbox: Sandbox, checks: tuple[Check, ...]) -> Iterator[tuple[Ch
     for check in checks:
         challenge = Challenge(
             task_id=f"check/{check.name}",
-            language=Language.PYTHON,
+            language=check.language,
             prompt="",
             entry_point=None,
             tests=ScriptTests(check.test),

@@ -1,0 +1,1 @@
+"""Judging JavaScript: Node processes behind the same walls as Python programs."""
