@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from crucible_infra import settings
 from crucible_infra.errors import SandboxUnavailable
 from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests, Tests
 from crucible_tasks.verdict import Verdict
-from crucible_workers.sandbox import BACKENDS
+from crucible_workers.sandbox import BACKENDS as ALL_BACKENDS
+from crucible_workers.sandbox.containers import find_engine
 from crucible_workers.sandbox.guard import WallGuard
 from crucible_workers.sandbox.slots import SlotSandbox
 
@@ -22,6 +24,21 @@ QUICK_LIMITS = Limits(cpu_seconds=1.0, memory_mib=1024, processes=32, file_mib=1
 
 #: a guard that a test can wait for
 SHORT_GUARD = WallGuard(least_seconds=0.5, factor=0.5)
+
+
+
+def _has_engine() -> bool:
+    """Whether containers can be started: an engine is the host's, and no set-up of ours brings it."""
+    try:
+        engine = find_engine()
+        subprocess.run([engine.path, "info"], check=True, capture_output=True, timeout=20)  # noqa: S603
+    except (SandboxUnavailable, subprocess.SubprocessError):
+        return False
+    return True
+
+
+#: those that this host can be expected to offer
+BACKENDS = tuple(name for name in ALL_BACKENDS if name != "container" or _has_engine())
 
 __all__ = ["BACKENDS", "QUICK_LIMITS", "SHORT_GUARD", "challenge_of", "judge", "opened"]
 
