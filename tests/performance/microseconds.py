@@ -29,23 +29,23 @@ from sandbox_throughput import DATA, FILES, SCRIPT, Contender
 #: How often the engine takes each step for one program. To be kept in step with it; a step that the
 #: warm parent takes once, so that programs inherit it, is 0.
 TIMES: dict[str, float] = {
-    # the candidate and its driver
-    "fork, exit, wait (os.fork)": 2,
-    "fork, exit, wait (bare clone)": 0,
+    # the candidate; its tests' process is forked once per challenge
+    "fork, exit, wait (os.fork)": 0,
+    "fork, exit, wait (bare clone)": 1,
     "new process namespace": 1,
-    "new mount namespace": 1,
-    "tmpfs mounted, torn down": 1,
+    "new mount namespace": 0,
+    "tmpfs mounted, torn down": 0,
     "killed instead of exit": 1,
-    "drop 41 bounding capabilities": 1,
+    "drop 41 bounding capabilities": 0,
     "capset to none": 1,
     "8 rlimits": 1,
     "session of its own": 1,
     "close all descriptors": 1,
-    "seccomp filter installed": 1,
-    "seccomp filter inherited": 0,
+    "seccomp filter installed": 0,
+    "seccomp filter inherited": 1,
 }
-#: messages to and from the warm parents, beside the calls: orders, names, report, verdict
-ROUND_TRIPS = 3
+#: messages to and from the warm parents, beside the calls: order, names, report
+ROUND_TRIPS = 2
 ROUND_TRIP = "round trip, socket, one core"
 
 

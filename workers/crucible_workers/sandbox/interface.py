@@ -2,36 +2,48 @@
 
 Theory of operation
 -------------------
-A *slot* judges one program at a time and owns two *prisons*, opened once and kept warm.
+A *slot* judges one program at a time and owns two *prisons*, opened once and kept warm, on one core:
+its processes take turns, and waking one on another core costs more than most calls.
 
 The host
-    (this process) starts both prisons, passes programs and file descriptors to them over a control
-    socket each, and combines what the driver found with how the candidate ended.
+    (this process) starts both prisons, hands batches of programs to the driver's, and combines what
+    the driver found with how the candidate ended (`deaths.py`).
 A prison
     is an interpreter behind its own user, mount, network, IPC, UTS and process namespaces. Its root
-    holds the Python runtime read-only, five devices and one writable place, `/box`. No `/proc`,
+    holds the Python runtime read-only, five devices and one writable place below `/box`. No `/proc`,
     `/etc`, `/home`, no interface but a loopback that is down. Started by root, its two users are
-    two otherwise unused host users, and root is left behind before any program exists.
+    two otherwise unused host users, and root is left behind before any program exists. It is two
+    processes: the outer one may still mount; the inner one is the zygote, under `no_new_privs`, the
+    seccomp filter and, where the kernel has it, landlock, which every child inherits. Where the host
+    grants a cgroup, memory and processes of everything in a prison are bounded together.
 The zygote
-    (first process of a prison) has imported the standard modules and forks one child per program.
+    has imported the standard modules, has rehearsed a judging so that no child does anything first,
+    and keeps one child waiting for an order, forked before anybody asked.
 The candidate
-    (child of the candidates' zygote) gets a process namespace, a mount namespace and an empty
-    `/box` (tmpfs of bounded size and file count) of its own; becomes a user without capabilities
-    under `no_new_privs`, rlimits and a seccomp filter; then compiles and runs the program and
-    answers calls. It holds no test and no expected value. When it ends or is killed, the kernel
-    ends every process of its namespace and its file system disappears.
-The challenge process and the driver
-    (in the drivers' prison) load the tests once per challenge and fork one driver per program. The
-    driver runs the tests; calls of the candidate cross a socket as typed plain data
-    (`prison/values.py`), objects as stand-ins that answer no comparison (`prison/remote.py`). It
-    writes the verdict to a pipe that no candidate ever sees, at the end of the tests.
+    (that child) has a process namespace of its own and a box found empty; it is a user without
+    capabilities under rlimits; then it compiles and runs the program and answers calls. It holds
+    no test and no expected value. When it ends or is killed, the kernel ends every process of its
+    namespace. The box is a tmpfs of bounded size and file count; it is mounted anew unless the
+    kernel's own figures (free blocks, free inodes, change times) say that nobody wrote to it.
+The challenge process
+    (in the drivers' prison) loads the tests once per challenge and runs them for each program:
+    itself, where tests keep no state (`prison/statefulness.py`), else in a fork per program. Calls
+    of the candidate cross a socket as typed plain data (`prison/values.py`), objects as stand-ins
+    that answer no comparison (`prison/remote.py`). What the last candidate was asked, the next one
+    is asked ahead (`prison/foresight.py`). The verdict is made here, at the end of the tests.
 
 Tests that inherit from, catch or type-check a class of the program cannot run outside it. They run
 beside it and the verdict's mode says `shared`; whether they do depends on the tests alone.
 
-Limits are CPU time, watched by the zygote through the process' CPU clock. Wall time (at least 20 s,
-at least ten times the CPU limit) only catches programs that sleep, and what it catches is judged
-again while no other slot works before it counts.
+JavaScript is judged the same way by Node processes in the same kind of prison
+(`javascript/slot.py`): plain computation in a fresh realm of a prepared process, every other program
+in a process of its own.
+
+Limits are CPU time, watched by the zygote through the process' CPU clock. The wall guard (at least
+20 s, at least ten times the CPU limit) counts only time in which a program neither ran nor waited
+for a core, and what it ends is judged again while no other slot works before it counts. A program
+or a prison that somebody else kills is judged again; the kernel's own counters tell its memory
+killer from an operator.
 
 Covered
 -------
@@ -42,10 +54,13 @@ output and CPU time; ptrace, mounts, namespaces within, keyrings, BPF, io_uring,
 
 Not covered
 -----------
-Flaws of the kernel itself; memory of many processes together (each has its own limit; their number
-is bounded); timing side channels between slots; programs that recognise the public examples and
-answer nothing else. The `process` backend keeps the split verdict and the rlimits, and none of the
-walls: it is no security boundary.
+Flaws of the kernel itself; memory of many processes together where no cgroup can be had (each has
+its own limit; their number is bounded); timing side channels between slots; programs that recognise
+the public examples and answer nothing else; a flaw of V8 that lets one JavaScript program out of its
+realm into another's of the same challenge, never out of the prison. The `container` backend runs
+each prison in a container and does by hand what a namespace per program does elsewhere
+(`prison/container.py`). The `process` backend keeps the split verdict and the rlimits, and none of
+the walls: it is no security boundary.
 """
 
 from __future__ import annotations
@@ -66,7 +81,7 @@ class Sandbox(Protocol):
         """One verdict per program, in their order.
 
         Args:
-            challenge: a Python challenge.
+            challenge: one in Python or JavaScript.
             programs: whole programs, as extraction made them.
             limits: instead of the challenge's own.
 
