@@ -117,6 +117,14 @@ def test_nothing_is_left_of_three_hundred_programs(backend: str) -> None:
     assert descendants(os.getpid()) <= families
 
 
+def test_numpy_is_there_before_the_programs_of_who_needs_it() -> None:
+    program = "import sys\ndef loaded(): return 'numpy' in sys.modules"
+    with opened("namespaces") as sandbox:
+        assert judge(sandbox, program, "assert not loaded()").outcome is Outcome.PASSED
+        tests = "import numpy\nassert loaded()"
+        assert judge(sandbox, program, tests).outcome is Outcome.PASSED
+
+
 def test_threads_share_the_slots(sandbox: SlotSandbox) -> None:
     found: dict[int, list[Outcome]] = {}
 

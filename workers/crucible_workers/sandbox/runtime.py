@@ -9,6 +9,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from crucible_tasks.challenge import Challenge
+
 #: distributions that answers to coding challenges import; bound alone, never all of site-packages,
 #: which holds the datasets' own solutions
 PACKAGES = ("numpy",)
@@ -51,6 +53,12 @@ def find_runtime() -> Runtime:
         path=(library, dynamic, PACKAGE_DIRECTORY),
         packages=names,
     )
+
+
+def needed_packages(challenge: Challenge) -> frozenset[str]:
+    """Packages that a challenge's own texts import, so that its programs most likely will."""
+    texts = (challenge.prompt, challenge.reference or "", getattr(challenge.tests, "source", ""))
+    return frozenset(name for name in PACKAGES if any(f"import {name}" in text for text in texts))
 
 
 def _shared_libraries() -> list[str]:

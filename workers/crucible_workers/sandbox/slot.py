@@ -19,7 +19,7 @@ from crucible_workers.sandbox.guard import WallGuard, busy_seconds
 from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_message, send_message
 from crucible_workers.sandbox.prison.line import Line, Report
 from crucible_workers.sandbox.prisons import ChallengeDriver, Prison, PrisonKilled, checked
-from crucible_workers.sandbox.runtime import Runtime
+from crucible_workers.sandbox.runtime import Runtime, needed_packages
 from crucible_workers.sandbox.whole_programs import WholePrograms
 
 #: what a driver may take for its last word after its candidate is gone
@@ -45,6 +45,7 @@ class Slot:
         self._drivers: Prison | None = None
         self._ends: list[socket.socket] = []
         self._limits: Limits | None = None
+        self._modules: frozenset[str] = frozenset()
         self._challenge: Challenge | None = None
         self._driver: ChallengeDriver | None = None
         self._stuck_on: Challenge | None = None
@@ -77,7 +78,7 @@ class Slot:
             if prison is not None:
                 prison.close()
         self._candidates = self._drivers = self._limits = None
-        self._ends = []
+        self._ends, self._modules = [], frozenset()
 
     def judge(self, challenge: Challenge, programs: Sequence[str], limits: Limits) -> list[Finding]:
         """Judge the first of these programs: one at least, fewer than all when time is up.
@@ -122,7 +123,7 @@ class Slot:
     ) -> list[Finding]:
         if self._candidates is None or self._drivers is None:
             self.open()
-        self._set_limits(limits)
+        self._prepare(challenge, limits)
         whole = WholePrograms(Line(*self._ends), self._guard, self._busy_seconds, self._stop)
         if isinstance(challenge.tests, StdioTests):
             return [whole.judge_stdio(challenge.tests, programs[0], limits)]
@@ -145,12 +146,16 @@ class Slot:
             for verdict, report, written, wall in results
         ]
 
-    def _set_limits(self, limits: Limits) -> None:
+    def _prepare(self, challenge: Challenge, limits: Limits) -> None:
+        """Have the next children live under these limits, with what they will import."""
         assert self._candidates is not None
-        if limits != self._limits:
-            send_message(self._candidates.control, {"limits": asdict(limits)})
+        # what a zygote has loaded stays there
+        modules = self._modules | needed_packages(challenge)
+        if limits != self._limits or modules != self._modules:
+            message = {"limits": asdict(limits), "modules": sorted(modules)}
+            send_message(self._candidates.control, message)
             receive_message(self._candidates.control)
-            self._limits = limits
+            self._limits, self._modules = limits, modules
 
     def _load(self, challenge: Challenge) -> ChallengeDriver:
         if self._driver is None or self._challenge is not challenge:

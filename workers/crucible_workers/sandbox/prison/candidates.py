@@ -5,6 +5,8 @@ from __future__ import annotations
 import _sitebuiltins
 import builtins
 import contextlib
+import gc
+import importlib
 import json
 import marshal
 import os
@@ -72,9 +74,22 @@ def serve(control: socket.socket, config: dict[str, Any], box: Box, line: list[i
     nursery = Nursery(config, box, line)
     while True:
         nursery.set_limits(message["limits"])
+        _preload(message["modules"])
         # an order before this word would reach a child of the old limits
         send_message(control, {"ready": True})
         message = nursery.raise_children(control)
+
+
+def _preload(modules: list[str]) -> None:
+    """Import what takes a program a tenth of its CPU time."""
+    new = [name for name in modules if name not in sys.modules]
+    for name in new:
+        # a host without it judges all the same: the program then says what it lacks
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    if new:
+        gc.collect()
+        gc.freeze()
 
 
 class Nursery:
