@@ -26,7 +26,6 @@ QUICK_LIMITS = Limits(cpu_seconds=1.0, memory_mib=1024, processes=32, file_mib=1
 SHORT_GUARD = WallGuard(least_seconds=0.5, factor=0.5)
 
 
-
 def _has_engine() -> bool:
     """Whether containers can be started: an engine is the host's, and no set-up of ours brings it."""
     try:

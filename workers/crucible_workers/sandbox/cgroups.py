@@ -10,6 +10,7 @@ whatever process number its owner had and in whatever namespace.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -47,7 +48,11 @@ def open_cgroup(name: str, memory_bytes: int, pids: int) -> Cgroup | None:
     """
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(OSError):
-            return _open(name, memory_bytes, pids)
+            cgroup = _open(name, memory_bytes, pids)
+            if cgroup is not None:
+                # prisons end with this process by themselves, directories do not
+                atexit.register(cgroup.close)
+            return cgroup
     return None
 
 
@@ -121,6 +126,7 @@ class Cgroup:
 
     def close(self) -> None:
         """Kill whatever is left here and remove the cgroup."""
+        atexit.unregister(self.close)
         for path in set(self._directories.values()):
             _remove(path)
         for lock in self._locks:
