@@ -27,10 +27,10 @@ SHORT_GUARD = WallGuard(least_seconds=0.5, factor=0.5)
 
 
 def _has_engine() -> bool:
-    """Whether containers can be started: an engine is the host's, and no set-up of ours brings it."""
+    """Whether containers can be started; an engine is the host's, no set-up of ours brings it."""
     try:
         engine = find_engine()
-        subprocess.run([engine.path, "info"], check=True, capture_output=True, timeout=20)  # noqa: S603
+        subprocess.run([engine.path, "info"], check=True, capture_output=True, timeout=20)
     except (SandboxUnavailable, subprocess.SubprocessError):
         return False
     return True

@@ -12,9 +12,8 @@ from crucible_infra.errors import SandboxUnavailable, UnsupportedLanguage
 from crucible_tasks.challenge import Challenge, Language, ScriptTests, StdioTests
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.canaries import FLOCKS, Canary, Engine, Flock, engine_of, find_complaint
-from sandbox_probes import BACKENDS
 from crucible_workers.sandbox.slots import SlotSandbox
-from sandbox_probes import opened
+from sandbox_probes import BACKENDS, opened
 from sick_sandboxes import Dead, Failing, Forging, Late, Limitless, Overloaded, SickSandbox
 
 CALLS = FLOCKS[Engine.PYTHON_CALLS]

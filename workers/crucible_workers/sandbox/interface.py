@@ -2,20 +2,20 @@
 
 Theory of operation
 -------------------
-A *slot* judges one program at a time and owns two *prisons*, opened once and kept warm, on one core:
-its processes take turns, and waking one on another core costs more than most calls.
+A *slot* judges one program at a time and owns two *prisons*, opened once and kept warm, on one
+core: its processes take turns, and waking one on another core costs more than most calls.
 
 The host
     (this process) starts both prisons, hands batches of programs to the driver's, and combines what
     the driver found with how the candidate ended (`deaths.py`).
 A prison
     is an interpreter behind its own user, mount, network, IPC, UTS and process namespaces. Its root
-    holds the Python runtime read-only, five devices and one writable place below `/box`. No `/proc`,
+    holds the Python runtime read-only, five devices and a writable place below `/box`. No `/proc`,
     `/etc`, `/home`, no interface but a loopback that is down. Started by root, its two users are
     two otherwise unused host users, and root is left behind before any program exists. It is two
-    processes: the outer one may still mount; the inner one is the zygote, under `no_new_privs`, the
-    seccomp filter and, where the kernel has it, landlock, which every child inherits. Where the host
-    grants a cgroup, memory and processes of everything in a prison are bounded together.
+    processes: the outer one may still mount; the inner one is the zygote, under `no_new_privs`,
+    the seccomp filter and, where the kernel has it, landlock, which every child inherits. Where the
+    host grants a cgroup, memory and processes of everything in a prison are bounded together.
 The zygote
     has imported the standard modules, has rehearsed a judging so that no child does anything first,
     and keeps one child waiting for an order, forked before anybody asked.
@@ -36,8 +36,8 @@ Tests that inherit from, catch or type-check a class of the program cannot run o
 beside it and the verdict's mode says `shared`; whether they do depends on the tests alone.
 
 JavaScript is judged the same way by Node processes in the same kind of prison
-(`javascript/slot.py`): plain computation in a fresh realm of a prepared process, every other program
-in a process of its own.
+(`javascript/slot.py`): plain computation in a fresh realm of a prepared process, every other
+program in a process of its own.
 
 Limits are CPU time, watched by the zygote through the process' CPU clock. The wall guard (at least
 20 s, at least ten times the CPU limit) counts only time in which a program neither ran nor waited
@@ -56,7 +56,7 @@ Not covered
 -----------
 Flaws of the kernel itself; memory of many processes together where no cgroup can be had (each has
 its own limit; their number is bounded); timing side channels between slots; programs that recognise
-the public examples and answer nothing else; a flaw of V8 that lets one JavaScript program out of its
+the public examples and answer nothing else; a flaw of V8 that lets a JavaScript program out of its
 realm into another's of the same challenge, never out of the prison. The `container` backend runs
 each prison in a container and does by hand what a namespace per program does elsewhere
 (`prison/container.py`). The `process` backend keeps the split verdict and the rlimits, and none of

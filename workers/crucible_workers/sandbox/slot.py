@@ -51,7 +51,7 @@ class Slot:
         self._stuck_on: Challenge | None = None
 
     def open(self) -> None:
-        """Open both prisons. Raises SandboxUnavailable, and PrisonKilled when somebody kills one."""
+        """Open both prisons. Raises SandboxUnavailable, or PrisonKilled when one is killed."""
         try:
             self._open()
         except BaseException:

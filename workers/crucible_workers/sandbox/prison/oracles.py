@@ -93,7 +93,7 @@ class _Nobody:
     def export(self, value: object) -> NoReturn:
         raise ValueRefused(type(value).__name__)
 
-    def resolve(self, tag: str, body: Any) -> NoReturn:
+    def resolve(self, tag: str, _body: Any) -> NoReturn:
         raise ValueRefused(tag)
 
     def class_name(self, _kind: type) -> None:
