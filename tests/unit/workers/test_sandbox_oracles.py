@@ -13,9 +13,8 @@ import pytest
 from crucible_tasks.challenges.evalplus import ORACLES
 from crucible_workers.sandbox.prison.oracles import (
     _ORACLES,
+    Oracle,
     OracleMismatch,
-    check_oracle,
-    expected_results,
 )
 
 INF = math.inf
@@ -182,30 +181,44 @@ def test_digit_distance_takes_the_padded_reading_too(out: int, passes: object) -
     assert _agrees("digit_distance", out, 6, [21, 129]) is passes
 
 
+def _oracle(reference: str, inputs: str) -> Oracle:
+    body = {"reference": reference, "inputs": inputs, "oracle": "equal", "absolute_tolerance": 0.0}
+    return Oracle(body, "f")
+
+
 def test_expected_values_come_from_fresh_copies() -> None:
-    body = {
-        "reference": "def grow(xs):\n    xs.append(1)\n    return len(xs)",
-        "inputs": "[[[inf]], [[]], [[set(), complex(-0.0, inf)]]]",
-    }
+    inputs = "[[[inf]], [[]], [[set(), complex(-0.0, inf)]]]"
+    oracle = _oracle("def f(xs):\n    xs.append(1)\n    return len(xs)", inputs)
+    seen = []
 
-    expected = expected_results(body, "grow")
+    def right(xs: list[Any]) -> int:
+        seen.append(xs)
+        return len(xs) + 1
 
-    assert [wanted for _, wanted in expected] == [2, 1, 3]
-    assert expected[1][0] == [[]]
+    oracle.check(right)
+
+    assert seen == [[INF], [], [set(), complex(-0.0, INF)]]
 
 
 def test_a_candidate_cannot_change_what_the_next_comparison_reads() -> None:
-    expected = [([[1, 2]], 2), ([[1, 2]], 2)]
+    oracle = _oracle("def f(xs): return len(xs)", "[[[1, 2]], [[1, 2]]]")
 
     def clear(xs: list[int]) -> int:
         length = len(xs)
         xs.clear()
         return length
 
-    check_oracle(clear, expected, {"oracle": "equal", "absolute_tolerance": 0.0})
-    assert expected[0][0] == [[1, 2]]
+    oracle.check(clear)
+    oracle.check(clear)
 
 
 def test_a_difference_names_the_call_and_both_values() -> None:
     with pytest.raises(OracleMismatch, match=r"f\(3\) returned 4, expected 9"):
-        check_oracle(lambda x: x + 1, [([3], 9)], {"oracle": "equal", "absolute_tolerance": 0.0})
+        _oracle("def f(x): return x * x", "[[3]]").check(lambda x: x + 1)
+
+
+def test_a_right_answer_that_is_not_equal_to_itself_is_read_and_refused() -> None:
+    oracle = _oracle("def f(x): return x", "[[nan]]")
+
+    with pytest.raises(OracleMismatch):
+        oracle.check(lambda x: x)
