@@ -40,10 +40,20 @@ PARTS = tuple(victim for victim in Victim if victim is not Victim.WORKER)
 _AT_WORK = {Victim.CANDIDATE, Victim.DRIVER, Victim.CHALLENGE}
 
 
-def victims(worker: int) -> dict[Victim, list[Process]]:
-    """Everybody below this worker who could be killed, by kind; a candidate's children are not."""
+def children(worker: int) -> frozenset[int]:
+    """Processes that this one has started."""
+    return frozenset(_children(worker))
+
+
+def victims(worker: int, spared: frozenset[int] = frozenset()) -> dict[Victim, list[Process]]:
+    """Everybody below this worker who could be killed, by kind; a candidate's children are not.
+
+    Args:
+        worker: whose processes these are.
+        spared: children of it that are left in peace with everything below them.
+    """
     found: dict[Victim, list[Process]] = {}
-    table = {process.number: process for process in _tree(worker)}
+    table = {process.number: process for process in _tree(worker, spared)}
     for process in table.values():
         parent = table.get(process.parent)
         kind = _kind(process, parent, worker)
@@ -78,6 +88,8 @@ class Killer(threading.Thread):
         self._count = count
         self._chance = chance
         self._mean_gap = mean_gap
+        #: children of the worker that are left in peace; set before the start
+        self.spared: frozenset[int] = frozenset()
         self._stop_asked = threading.Event()
         self.killed: Counter[Victim] = Counter()
 
@@ -101,7 +113,7 @@ class Killer(threading.Thread):
 
     def _seen(self) -> dict[Victim, list[Process]]:
         worker = look_at(self._worker)
-        found = victims(self._worker)
+        found = victims(self._worker, self.spared)
         return found | {Victim.WORKER: [worker]} if worker is not None else found
 
     def _kill_one(self) -> Victim | None:
@@ -138,9 +150,9 @@ def _kind(process: Process, parent: Process | None, worker: int) -> Victim | Non
     return Victim.CHALLENGE if parent.is_first else Victim.DRIVER
 
 
-def _tree(number: int) -> Iterator[Process]:
+def _tree(number: int, spared: frozenset[int] = frozenset()) -> Iterator[Process]:
     """Every descendant, fast enough to meet programs that live for milliseconds."""
-    for child in _children(number):
+    for child in set(_children(number)) - spared:
         process = look_at(child)
         if process is not None:
             yield process

@@ -95,7 +95,7 @@ def test_results_are_readable_in_a_terminal_of_80_columns(crucible: Crucible) ->
     [
         ("CRUCIBLE_LOG_FORMAT", "jsn", "text, json"),
         ("CRUCIBLE_LOG_LEVEL", "chatty", "DEBUG, INFO"),
-        ("CRUCIBLE_SANDBOX", "foo", "namespaces, process"),
+        ("CRUCIBLE_SANDBOX", "foo", "namespaces, container, process"),
         ("CRUCIBLE_OUTAGE_SECONDS", "soon", "like 60"),
     ],
 )

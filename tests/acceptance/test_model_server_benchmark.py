@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import threading
 import time
 from collections import deque
@@ -108,14 +110,23 @@ def test_a_server_that_comes_back_in_time_costs_no_answer(crucible: Crucible) ->
     with _dying_server(after=3) as server:
         words = ("benchmark", "-m", f"openai:{server.url}/v1#{MODEL}", "--limit", "12")
         child = crucible.start(*words, "--json")
-        assert server.stopping.wait(PATIENCE_SECONDS)
-        time.sleep(1.0)
+        said = _heard(child, b"does not answer; trying again for up to 60 s")
         with ModelServer(OpenAi(competent(_answers()), (MODEL,)), port=_port(server)):
             out, err = child.communicate(timeout=PATIENCE_SECONDS)
-    assert child.returncode == 0, err
+    assert child.returncode == 0, said + err
     assert json.loads(out)["coverage"] == 1.0
-    assert b"does not answer; trying again for up to 60 s" in err
     assert b"answers again" in err
+
+
+def _heard(child: subprocess.Popen[bytes], word: bytes) -> bytes:
+    """What a command says until it says this; fails when it ends without."""
+    assert child.stderr is not None
+    said = b""
+    while word not in said:
+        chunk = os.read(child.stderr.fileno(), 1 << 16)
+        assert chunk, said
+        said += chunk
+    return said
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from crucible_tasks.challenge import OracleTests, StdioCase, StdioTests
 from crucible_tasks.verdict import Outcome
 from crucible_workers.sandbox.slots import SlotSandbox
-from prison_kills import PARTS, Killer, Victim, victims, wait_until_gone
+from prison_kills import PARTS, Killer, Victim, children, victims, wait_until_gone
 from sandbox_probes import challenge_of, opened
 
 #: long enough to be killed at it; most of a program's life is the nap
@@ -65,14 +65,18 @@ def wrong_verdicts(sandbox: SlotSandbox, killer: Killer, first: int) -> list[str
 
 @pytest.mark.parametrize("victim", PARTS)
 def test_a_killed_part_of_the_sandbox_changes_no_verdict(victim: Victim) -> None:
+    others = children(os.getpid())
     with opened("namespaces", slots=2) as sandbox:
         killer = Killer(os.getpid(), {victim: 1}, ROUNDS, random.Random(victim), mean_gap=0.2)
+        killer.spared = others
         killer.start()
         with ThreadPoolExecutor() as pool:
             halves = (0, len(CASES) // 2)
             found = [pool.submit(wrong_verdicts, sandbox, killer, first) for first in halves]
         killer.stop()
-        ours = {process.number for some in victims(os.getpid()).values() for process in some}
+        ours = {
+            process.number for some in victims(os.getpid(), others).values() for process in some
+        }
 
     assert [half.result() for half in found] == [[], []]
     assert killer.killed == {victim: ROUNDS}

@@ -95,7 +95,6 @@ class SlotSandbox:
         # a worker that was killed could not remove its own
         remove_leftovers()
         self.backend = backend
-        self.packages = runtime.packages
         self._slots = [Slot(number, backend, runtime, guard) for number in range(count)]
         # each costs nothing until it is first used
         self._node_slots = [NodeSlot(number, backend, runtime, guard) for number in range(count)]
