@@ -52,6 +52,8 @@ def test_an_export_can_be_evaluated_but_is_no_ground_for_a_gate(crucible: Crucib
 def test_a_killed_run_is_interrupted_and_its_pause_is_no_work(crucible: Crucible) -> None:
     child = crucible.start("benchmark", "-m", "reference")
     _wait_for_progress(child)
+    # or it would be finished before anybody has looked
+    child.send_signal(signal.SIGSTOP)
     running = json.loads(crucible("runs", "list", "--json").out)[0]
     assert running["state"] == "running"
     child.send_signal(signal.SIGKILL)
