@@ -49,8 +49,18 @@ def test_an_export_can_be_evaluated_but_is_no_ground_for_a_gate(crucible: Crucib
     assert "nothing to tell" in twice.err
 
 
+def _napping_answers(crucible: Crucible, count: int) -> str:
+    """A model whose programs take their time, so that a run can be met while it works."""
+    rows = [
+        {"task_id": f"HumanEval/{number}", "solution": "import time\ntime.sleep(0.2)\n"}
+        for number in range(count)
+    ]
+    (crucible.home / "naps.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return f"replay:{crucible.home / 'naps.jsonl'}"
+
+
 def test_a_killed_run_is_interrupted_and_its_pause_is_no_work(crucible: Crucible) -> None:
-    child = crucible.start("benchmark", "-m", "reference")
+    child = crucible.start("benchmark", "-m", _napping_answers(crucible, 40), "--limit", "40")
     _wait_for_progress(child)
     # or it would be finished before anybody has looked
     child.send_signal(signal.SIGSTOP)
