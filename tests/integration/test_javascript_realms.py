@@ -12,6 +12,7 @@ from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.sandbox.guard import WallGuard
 from crucible_workers.sandbox.javascript.slot import NodeSlot
 from crucible_workers.sandbox.runtime import find_runtime
+from sandbox_probes import give_up
 
 LIMITS = Limits(cpu_seconds=1.0, memory_mib=1024, processes=32, file_mib=16, output_mib=4)
 TEST = "require('assert').strictEqual(attempt(), undefined)"
@@ -73,7 +74,7 @@ def slot(request: pytest.FixtureRequest) -> Iterator[NodeSlot]:
     try:
         judged(opened, "const attempt = () => undefined")
     except SandboxUnavailable as error:
-        pytest.skip(str(error))
+        give_up(error)
     yield opened
     opened.close()
 

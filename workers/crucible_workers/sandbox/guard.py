@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from crucible_tasks.challenge import Limits
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,25 @@ class WallGuard:
     def seconds(self, limits: Limits) -> float:
         """The guard for one program."""
         return max(self.least_seconds, self.factor * limits.cpu_seconds)
+
+
+def wait_unless_idle(
+    look: Callable[[float], Seen], seconds: float, busy_seconds: Callable[[], float]
+) -> Seen:
+    """What `look` sees within its seconds, as long as idleness alone does not use them up.
+
+    Returns what it saw last, so nothing when the guard speaks.
+    """
+    started = time.monotonic()
+    left = seconds
+    while True:
+        seen = look(left)
+        if seen:
+            return seen
+        # a program that waits for a core is no sleeper
+        left = seconds + busy_seconds() - (time.monotonic() - started)
+        if left <= 0:
+            return seen
 
 
 def busy_seconds(root: int) -> float:

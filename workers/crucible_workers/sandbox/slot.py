@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import select
 import socket
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,16 @@ import msgspec
 from crucible_infra.errors import SandboxBroken, UnusableTests
 from crucible_tasks.challenge import Challenge, Limits, StdioTests
 from crucible_workers.sandbox.deaths import Finding, Judging, conclude
-from crucible_workers.sandbox.guard import WallGuard, busy_seconds
+from crucible_workers.sandbox.guard import WallGuard, busy_seconds, wait_unless_idle
 from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_message, send_message
-from crucible_workers.sandbox.prison.line import Line, Report
+from crucible_workers.sandbox.prison.line import BATCH_SECONDS, NO_CPU_LIMIT, Line, Report
 from crucible_workers.sandbox.prisons import ChallengeDriver, Prison, PrisonKilled, checked
 from crucible_workers.sandbox.runtime import Runtime, needed_packages
 from crucible_workers.sandbox.whole_programs import WholePrograms
 
 #: what a driver may take for its last word after its candidate is gone
 _DRIVER_SECONDS = 20.0
-#: a batch ends after a second, so this is how late the guard may come
-_BATCH_SECONDS = 1.0
-_STUCK = Report("", "stopped", 0, 0, 0.0, 1e9, "")
+_STUCK = Report("", "stopped", 0, 0, 0.0, NO_CPU_LIMIT, "")
 
 
 class _DriverStuck(Exception):
@@ -130,8 +127,9 @@ class Slot:
         driver = self._load(challenge)
         if driver.is_shared:
             return [whole.judge_shared(challenge, programs[0], limits)]
-        memory = _Memory(_oom_kills())
+        kills = _oom_kills()
         results = self._judge_split(driver, programs, limits)
+        memory_ran_out = _oom_kills() > kills
         return [
             conclude(
                 Judging(
@@ -139,7 +137,7 @@ class Slot:
                     checked(Report(*report)),
                     written,
                     wall,
-                    memory_ran_out=memory.ran_out(),
+                    memory_ran_out=memory_ran_out,
                 ),
                 limits,
             )
@@ -181,16 +179,16 @@ class Slot:
         self, driver: ChallengeDriver, programs: Sequence[str], limits: Limits
     ) -> list[Any]:
         """Verdict, report, bytes written and wall seconds of each program of a batch."""
-        assert self._candidates is not None
-        started = time.monotonic()
         send_message(driver.control, {"programs": list(programs)})
         # what is judged alone is watched from its beginning
-        guard = self._guard.seconds(limits) + (_BATCH_SECONDS if len(programs) > 1 else 0)
-        while not self._has_answered(driver, started + guard + self._busy_seconds()):
-            if time.monotonic() - started < guard + self._busy_seconds():
-                continue
+        guard = self._guard.seconds(limits) + (BATCH_SECONDS if len(programs) > 1 else 0)
+
+        def look(seconds: float) -> bool:
+            return self._has_answered(driver, seconds)
+
+        if not wait_unless_idle(look, guard, self._busy_seconds):
             self._stop()
-            if not self._has_answered(driver, time.monotonic() + _DRIVER_SECONDS):
+            if not look(_DRIVER_SECONDS):
                 raise _DriverStuck
         results: list[Any] = receive_message(driver.control)[0]
         return results
@@ -200,13 +198,13 @@ class Slot:
         assert self._candidates is not None
         send_message(self._candidates.control, {"stop": True})
 
-    def _has_answered(self, driver: ChallengeDriver, deadline: float) -> bool:
+    def _has_answered(self, driver: ChallengeDriver, seconds: float) -> bool:
         """Wait for a batch's end. Raises ChannelClosed when the candidates' zygote has died."""
         assert self._candidates is not None
         poll = select.poll()
         for control in (driver.control, self._candidates.control):
             poll.register(control, select.POLLIN)
-        ready = [number for number, _ in poll.poll(max(deadline - time.monotonic(), 0) * 1000)]
+        ready = [number for number, _ in poll.poll(seconds * 1000)]
         if ready == [self._candidates.control.fileno()]:
             raise ChannelClosed
         return bool(ready)
@@ -216,18 +214,8 @@ class Slot:
         return busy_seconds(self._candidates.pid)
 
 
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """How often the kernel had killed something for memory when the watching began."""
-
-    kills: int
-
-    def ran_out(self) -> bool:
-        return _oom_kills() > self.kills
-
-
 def _oom_kills() -> int:
-    """Of the whole host, memory cgroups included (`oom_kill` of proc_vmstat(5))."""
+    """Kills for memory on this host, those of cgroups included (`oom_kill` of /proc/vmstat)."""
     try:
         _, _, rest = Path("/proc/vmstat").read_text().partition("\noom_kill ")
     except OSError:

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+
+from crucible_tasks.challenge import StdioCase, StdioTests
+from crucible_tasks.verdict import Outcome, Verdict
+from crucible_workers.sandbox.deaths import Finding
+
+
+def judge_cases(tests: StdioTests, run: Callable[[int, StdioCase], Finding]) -> Finding:
+    """What the first case that does not pass finds, or the last, with the time of all that ran."""
+    finding = Finding(Verdict(Outcome.PASSED))
+    cpu = wall = 0.0
+    for number, case in enumerate(tests.cases, start=1):
+        finding = run(number, case)
+        cpu += finding.verdict.cpu_seconds
+        wall += finding.verdict.wall_seconds
+        if finding.verdict.outcome is not Outcome.PASSED:
+            break
+    verdict = replace(finding.verdict, cpu_seconds=cpu, wall_seconds=wall)
+    return replace(finding, verdict=verdict)
+
+
+def output_verdict(number: int, answer: bytes, expected: str) -> list[str]:
+    """Outcome and detail of one case whose program ended well."""
+    if outputs_agree(answer.decode(errors="replace"), expected):
+        return ["passed", ""]
+    return ["failed", f"case {number}: wrong output {answer[:100].decode(errors='replace')!r}"]
 
 
 def outputs_agree(answer: str, expected: str) -> bool:

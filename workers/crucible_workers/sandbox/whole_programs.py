@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Self
 
 import msgspec
 
-from crucible_tasks.challenge import Challenge, Limits, StdioTests
-from crucible_tasks.verdict import Mode, Outcome, Verdict
+from crucible_tasks.challenge import Challenge, Limits, StdioCase, StdioTests
+from crucible_tasks.verdict import Mode
 from crucible_workers.sandbox.deaths import Finding, Judging, conclude
-from crucible_workers.sandbox.guard import WallGuard
+from crucible_workers.sandbox.guard import WallGuard, wait_unless_idle
 from crucible_workers.sandbox.prison.frames import (
     ChannelClosed,
     FrameLate,
     FrameTooLarge,
+    is_readable,
     packed,
     receive_frame,
     send_packed,
@@ -29,7 +28,7 @@ from crucible_workers.sandbox.prison.frames import (
 from crucible_workers.sandbox.prison.line import Line, Report
 from crucible_workers.sandbox.prison.requests import order_of
 from crucible_workers.sandbox.prisons import checked
-from crucible_workers.sandbox.stdio import outputs_agree
+from crucible_workers.sandbox.stdio import judge_cases, output_verdict
 
 _COMPLAINT_BYTES = 1 << 16
 
@@ -75,48 +74,40 @@ class WholePrograms:
 
     def judge_stdio(self, tests: StdioTests, source: str, limits: Limits) -> Finding:
         """Run the whole program once per case, each with the whole CPU limit."""
-        finding = Finding(Verdict(Outcome.PASSED))
-        cpu = wall = 0.0
-        for number, case in enumerate(tests.cases, start=1):
-            finding = self._run_case(number, case.stdin, case.stdout, source, limits)
-            cpu += finding.verdict.cpu_seconds
-            wall += finding.verdict.wall_seconds
-            if finding.verdict.outcome is not Outcome.PASSED:
-                break
-        verdict = replace(finding.verdict, cpu_seconds=cpu, wall_seconds=wall)
-        return replace(finding, verdict=verdict)
 
-    def _run_case(
-        self, number: int, stdin: str, expected: str, source: str, limits: Limits
-    ) -> Finding:
+        def run(number: int, case: StdioCase) -> Finding:
+            return self._run_case(number, case, source, limits)
+
+        return judge_cases(tests, run)
+
+    def _run_case(self, number: int, case: StdioCase, source: str, limits: Limits) -> Finding:
         started = time.monotonic()
         with Descriptors() as keep:
             given, output, errors = keep(*(os.memfd_create(name) for name in ("i", "o", "e")))
-            os.write(given, stdin.encode(errors="surrogatepass"))
+            os.write(given, case.stdin.encode(errors="surrogatepass"))
             os.lseek(given, 0, os.SEEK_SET)
             ours, theirs = keep(*_socket_pair())
             self._line.order((theirs, output, errors, given))
             keep.close(theirs)
-            _send_order(ours, order_of("script", source, arguments=[]))
+            _send_order(ours, order_of("script", source))
             report = checked(self._line.report()) if self._wait(None, limits) else self._stopped()
             written = os.fstat(output).st_size + os.fstat(errors).st_size
             answer = _read_all(output, limits.output_mib << 20)
             complaint = _read_all(errors, _COMPLAINT_BYTES).decode(errors="replace")
-        verdict = _script_verdict(number, report, answer, expected, complaint)
+        verdict = _script_verdict(number, report, answer, case.stdout, complaint)
         if verdict[0] != "passed" and written > limits.output_mib << 20:
             verdict = ["output_limit", f"printed more than {limits.output_mib} MiB"]
         return conclude(Judging(verdict, report, written, time.monotonic() - started), limits)
 
     def _wait(self, channel: int | None, limits: Limits) -> bool:
         """Wait for a word on the channel or the program's end; False when the guard speaks."""
-        started = time.monotonic()
-        guard = self._guard.seconds(limits)
-        while (left := started + guard + self._busy_seconds() - time.monotonic()) > 0:
-            if channel is not None and _is_readable(channel, left):
-                return True
-            if channel is None and self._line.is_over(left):
-                return True
-        return False
+
+        def look(seconds: float) -> bool:
+            if channel is None:
+                return self._line.is_over(seconds)
+            return is_readable(channel, seconds)
+
+        return wait_unless_idle(look, self._guard.seconds(limits), self._busy_seconds)
 
     def _end(self, verdict: list[str] | None) -> Report:
         if verdict is None:
@@ -146,9 +137,7 @@ def _script_verdict(
         kind = last[0].partition(":")[0]
         outcome = {"MemoryError": "out_of_memory"}.get(kind, "error")
         return ["syntax_error" if kind.endswith("SyntaxError") else outcome, last[0]]
-    if outputs_agree(answer.decode(errors="replace"), expected):
-        return ["passed", ""]
-    return ["failed", f"case {number}: wrong output {answer[:100].decode(errors='replace')!r}"]
+    return output_verdict(number, answer, expected)
 
 
 def _shared_verdict(channel: int, nonce: str, deadline: float) -> list[str] | None:
@@ -174,12 +163,6 @@ def _shared_verdict(channel: int, nonce: str, deadline: float) -> list[str] | No
         case _:
             verdict = ["error", "wrote to its channel"]
     return verdict
-
-
-def _is_readable(descriptor: int, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
 
 
 def _read_all(descriptor: int, limit: int) -> bytes:

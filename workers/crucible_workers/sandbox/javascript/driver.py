@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
 import socket
 from typing import Any
 
 from crucible_infra.errors import SandboxBroken, UnusableTests
 from crucible_tasks.challenge import Challenge, Limits, ScriptTests
 from crucible_workers.sandbox.javascript.node_process import Launch, NodeProcess
-from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_frame, send_frame
+from crucible_workers.sandbox.prison.frames import (
+    ChannelClosed,
+    is_readable,
+    receive_frame,
+    send_frame,
+)
 
 #: candidates' processes that one driver can talk to: Node takes no descriptors while it runs
 _CHANNELS = 16
@@ -95,9 +99,7 @@ class Driver:
 
     def speaks_within(self, seconds: float) -> bool:
         """Whether its verdict comes within that time."""
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
+        return is_readable(self.control, seconds)
 
     def close(self) -> None:
         """End its process, not its prison."""

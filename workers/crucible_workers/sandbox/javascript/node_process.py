@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,7 @@ from crucible_infra.errors import SandboxBroken
 from crucible_tasks.challenge import Limits
 from crucible_workers.sandbox.guard import busy_seconds
 from crucible_workers.sandbox.javascript.node import Node
-from crucible_workers.sandbox.prison.frames import receive_message, send_message
+from crucible_workers.sandbox.prison.frames import is_readable, receive_message, send_message
 from crucible_workers.sandbox.prison.line import Report
 from crucible_workers.sandbox.prisons import Prison
 
@@ -120,9 +119,7 @@ class NodeProcess:
 
     def speaks_before(self, deadline: float) -> bool:
         """Whether a report comes before that time on the monotonic clock."""
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        return bool(poll.poll(max(deadline - time.monotonic(), 0) * 1000))
+        return is_readable(self.control, deadline - time.monotonic())
 
     def busy_seconds(self) -> float:
         """CPU time used and waited for since it is watched; see `guard.busy_seconds`."""

@@ -33,13 +33,14 @@ from crucible_infra.errors import SandboxBroken, UnusableTests
 from crucible_tasks.challenge import Challenge, Limits, ScriptTests, StdioTests
 from crucible_tasks.verdict import Outcome
 from crucible_workers.sandbox.deaths import Finding, Judging, conclude
-from crucible_workers.sandbox.guard import WallGuard
+from crucible_workers.sandbox.guard import WallGuard, wait_unless_idle
 from crucible_workers.sandbox.javascript.driver import Driver
 from crucible_workers.sandbox.javascript.gate import is_plain, needs_node
 from crucible_workers.sandbox.javascript.node import find_node
 from crucible_workers.sandbox.javascript.node_process import NodeProcess
 from crucible_workers.sandbox.javascript.whole_scripts import judge_stdio
 from crucible_workers.sandbox.prison.frames import ChannelClosed
+from crucible_workers.sandbox.prison.line import BATCH_SECONDS
 from crucible_workers.sandbox.prisons import Prison, PrisonKilled
 from crucible_workers.sandbox.runtime import Runtime
 
@@ -54,7 +55,6 @@ _DRIVER_SECONDS = 20.0
 _LAST_WORDS_SECONDS = 0.5
 #: what Node itself takes before a program begins
 _START_SECONDS = 0.2
-_BATCH_SECONDS = 1.0
 
 
 class NodeSlot:
@@ -92,7 +92,7 @@ class NodeSlot:
             SandboxUnavailable: this host lacks a building block, or Node.
         """
         findings: list[Finding] = []
-        ends = time.monotonic() + _BATCH_SECONDS
+        ends = time.monotonic() + BATCH_SECONDS
         for source in programs:
             findings.append(self._judge(challenge, source, limits))
             if findings[-1].doubt is not None or time.monotonic() > ends:
@@ -185,12 +185,11 @@ class NodeSlot:
         poll = select.poll()
         poll.register(driver.control, select.POLLIN)
         poll.register(process.control, select.POLLIN)
-        while True:
-            # a program that waits for a core is no sleeper
-            left = ends + process.busy_seconds() - time.monotonic()
-            ready = {number for number, _ in poll.poll(max(left, 0) * 1000)}
-            if ready or time.monotonic() >= ends + process.busy_seconds():
-                return ready
+
+        def look(seconds: float) -> set[int]:
+            return {number for number, _ in poll.poll(max(seconds, 0) * 1000)}
+
+        return wait_unless_idle(look, ends - time.monotonic(), process.busy_seconds)
 
     def _fit_driver(self) -> Driver:
         if self._driver is not None and not self._driver.is_fit():

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from dataclasses import replace
 
 from crucible_tasks.challenge import Limits, StdioCase, StdioTests
-from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.sandbox.deaths import Finding, Judging, conclude
-from crucible_workers.sandbox.guard import WallGuard
+from crucible_workers.sandbox.guard import WallGuard, wait_unless_idle
 from crucible_workers.sandbox.javascript.node_process import Launch, NodeProcess
+from crucible_workers.sandbox.prison.frames import is_readable
 from crucible_workers.sandbox.prison.line import Report
-from crucible_workers.sandbox.stdio import outputs_agree
+from crucible_workers.sandbox.stdio import judge_cases, output_verdict
 
 _MODULE_SYNTAX = re.compile(r"^\s*(?:import\b(?!\s*\()|export\b)", re.MULTILINE)
 _TAIL_BYTES = 1 << 16
@@ -23,16 +22,11 @@ def judge_stdio(
     process: NodeProcess, tests: StdioTests, source: str, limits: Limits, guard: WallGuard
 ) -> Finding:
     """Run the program once per case, each with the whole CPU limit."""
-    finding = Finding(Verdict(Outcome.PASSED))
-    cpu = wall = 0.0
-    for number, case in enumerate(tests.cases, start=1):
-        finding = _run_case(process, number, case, source, limits, guard)
-        cpu += finding.verdict.cpu_seconds
-        wall += finding.verdict.wall_seconds
-        if finding.verdict.outcome is not Outcome.PASSED:
-            break
-    verdict = replace(finding.verdict, cpu_seconds=cpu, wall_seconds=wall)
-    return replace(finding, verdict=verdict)
+
+    def run(number: int, case: StdioCase) -> Finding:
+        return _run_case(process, number, case, source, limits, guard)
+
+    return judge_cases(tests, run)
 
 
 def _run_case(  # noqa: PLR0913, PLR0917 -- one case and what it may use
@@ -63,10 +57,12 @@ def _run_case(  # noqa: PLR0913, PLR0917 -- one case and what it may use
 
 
 def _end(process: NodeProcess, deadline: float) -> Report:
-    while not process.speaks_before(deadline + process.busy_seconds()):
-        if time.monotonic() >= deadline + process.busy_seconds():
-            return process.stop()
-    return process.report()
+    def look(seconds: float) -> bool:
+        return is_readable(process.control, seconds)
+
+    left = deadline - time.monotonic()
+    is_over = wait_unless_idle(look, left, process.busy_seconds)
+    return process.report() if is_over else process.stop()
 
 
 def _verdict(
@@ -77,6 +73,4 @@ def _verdict(
     if report.status:
         _, text = process.explained(report) or ["", f"exit status {report.status}"]
         return ["syntax_error" if "SyntaxError" in text else "error", text]
-    if outputs_agree(answer.decode(errors="replace"), expected):
-        return ["passed", ""]
-    return ["failed", f"case {number}: wrong output {answer[:100].decode(errors='replace')!r}"]
+    return output_verdict(number, answer, expected)

@@ -15,16 +15,16 @@ import select
 import signal
 import socket
 import sys
-import time
 from typing import Any
 
 from . import container, isolation, landlock, system_calls
 from .box import Box
 from .candidate import Candidate
 from .frames import ChannelClosed, FrameReader, receive_message, send_message
-from .line import ANY_ORDER, KILLED_WAITING
+from .line import ANY_ORDER, KILLED_WAITING, NO_CPU_LIMIT
 from .rehearsal import rehearse
 from .script import run_script
+from .watching import Ending, bury, cpu_time, nap_seconds
 
 #: imported before the fork, so that no program pays for them
 _PRELOADED = (
@@ -33,14 +33,9 @@ _PRELOADED = (
     "statistics string textwrap threading time types typing"
 ).split()
 _CHANNEL = 3
-#: how long a program that used little CPU may go unwatched
-_LONGEST_NAP_SECONDS = 0.25
-_SHORTEST_NAP_SECONDS = 0.002
 #: children that die before they get a program, one after the other, until the prison gives up
 _MOST_FAILURES = 20
 _NOTE_BYTES = 1000
-#: a CPU limit that nothing is said about
-_UNKNOWN = 1e9
 _COMPLAINT = "!"
 
 
@@ -145,14 +140,12 @@ class Nursery:
         for descriptor in (control.fileno(), self._reports, pidfd):
             poll.register(descriptor, select.POLLIN)
         order, reason, message = "", "ended", None
-        # the kernel's clock id of another process' CPU time (MAKE_PROCESS_CPUCLOCK, CPUCLOCK_SCHED)
-        clock = ((~child) << 3) | 2
         while True:
-            left = self._cpu_limit - _cpu_time(clock)
+            left = self._cpu_limit - cpu_time(child)
             if left <= 0:
                 reason = "cpu"
                 break
-            ready = {number for number, _ in poll.poll(_nap(left) * 1000)}
+            ready = {number for number, _ in poll.poll(nap_seconds(left) * 1000)}
             if pidfd in ready:
                 break
             order = order or self._read_note()
@@ -165,7 +158,7 @@ class Nursery:
                 if is_done:
                     reason = "done"
                     break
-        ending = self._bury(child, pidfd, reason)
+        ending = bury(child, pidfd, reason, has_namespace=self._is_walled)
         order = order or self._read_note()
         has_limits = message is not None and "limits" in message
         # somebody killed a child that had just taken its order: its driver waits in vain
@@ -181,7 +174,7 @@ class Nursery:
         order = order or self._read_note()
         if word not in (order, self._reported):
             # its child was killed with the order in its hands
-            self._send([word, "ended", signal.SIGKILL, 0, 0.0, _UNKNOWN, ""])
+            self._send([word, "ended", signal.SIGKILL, 0, 0.0, NO_CPU_LIMIT, ""])
         return order, word == order
 
     def _read_note(self) -> str:
@@ -190,29 +183,7 @@ class Nursery:
         except BlockingIOError:
             return ""
 
-    def _bury(self, child: int, pidfd: int, reason: str) -> list[Any]:
-        """Kill what is left of a program and say how it ended."""
-        lowered = _UNKNOWN
-        if reason == "ended":
-            os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
-            # a zombie still tells its limits, if not to everybody
-            with contextlib.suppress(PermissionError):
-                lowered = float(resource.prlimit(child, resource.RLIMIT_CPU)[1])
-        os.close(pidfd)
-        _kill(child, with_group=not self._is_walled)
-        _, status, usage = os.wait4(child, 0)
-        is_killed = os.WIFSIGNALED(status)
-        if reason != "ended" and not (is_killed and os.WTERMSIG(status) == signal.SIGKILL):
-            reason = "ended"
-        return [
-            reason,
-            os.WTERMSIG(status) if is_killed else 0,
-            os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
-            usage.ru_utime + usage.ru_stime,
-            lowered,
-        ]
-
-    def _report(self, note: str, ending: list[Any]) -> None:
+    def _report(self, note: str, ending: Ending) -> None:
         """Report a program, or that none can be run here, which ends the zygote."""
         if note and not note.startswith(_COMPLAINT):
             self._failures = 0
@@ -220,7 +191,7 @@ class Nursery:
         elif note:
             self._send(["", *ending, note.removeprefix(_COMPLAINT)])
             raise ChannelClosed
-        elif ending[0] == "ended":
+        elif ending.reason == "ended":
             # killed by somebody while it waited: there is no program to judge again
             self._failures += 1
             if self._failures > _MOST_FAILURES:
@@ -275,28 +246,6 @@ class Nursery:
         return _run_program()
 
 
-def _nap(left: float) -> float:
-    nap = left / (os.cpu_count() or 1)
-    return min(max(nap, _SHORTEST_NAP_SECONDS), _LONGEST_NAP_SECONDS)
-
-
-def _cpu_time(clock: int) -> float:
-    try:
-        return time.clock_gettime(clock)
-    except OSError:
-        # already a zombie that another wait will find
-        return 0.0
-
-
-def _kill(child: int, *, with_group: bool) -> None:
-    """Kill the program and, without a process namespace of its own, its process group."""
-    for send in (os.kill, os.killpg) if with_group else (os.kill,):
-        try:
-            send(child, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
-
-
 def _arrange(descriptors: list[int]) -> None:
     """Leave exactly stdin, stdout, stderr and the channel open."""
     # the zygote's own three are /dev/null, and nothing it holds open is below the channel's number
@@ -312,7 +261,7 @@ def _run_program() -> int:
     message = marshal.loads(reader.receive())
     if message["style"] == "script":
         os.close(_CHANNEL)
-        return run_script(message["source"], message["arguments"])
+        return run_script(message["source"])
     program = Candidate(_CHANNEL, reader, frozenset(message["classes"]))
     if not program.load(message["source"]):
         return 0

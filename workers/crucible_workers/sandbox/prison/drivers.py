@@ -19,13 +19,11 @@ from typing import Any
 from . import container, driver, isolation, landlock
 from .box import Box
 from .frames import receive_message, send_message
-from .line import Line, Report
+from .line import BATCH_SECONDS, Line, Report
 from .requests import order_of
 
 #: room for the largest published tests and for the values they are given
 _MEMORY_MIB = 8192
-#: a batch of programs ends then, so that its host can look after it
-_BATCH_SECONDS = 1.0
 _VERDICT_BYTES = 1 << 16
 _DYING_SECONDS = 0.5
 
@@ -145,10 +143,10 @@ class Bench:
             begun = time.monotonic()
             verdict, report, written = self._judge(source)
             now = time.monotonic()
-            results.append([verdict, [*_fields(report)], written, now - begun])
+            results.append([verdict, [*vars(report).values()], written, now - begun])
             # killed by the host's guard, or by nobody of ours
             is_ours = report.reason in ("done", "cpu") or report.signal != signal.SIGKILL
-            if report.complaint or not is_ours or now - started > _BATCH_SECONDS:
+            if report.complaint or not is_ours or now - started > BATCH_SECONDS:
                 break
         return results
 
@@ -189,10 +187,6 @@ class Bench:
             verdict: list[Any] = json.loads(said)
             return verdict
         return ["died", os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0]
-
-
-def _fields(report: Report) -> list[Any]:
-    return [getattr(report, name) for name in report.__dataclass_fields__]
 
 
 def _write_verdict(descriptor: int, verdict: list[Any]) -> None:

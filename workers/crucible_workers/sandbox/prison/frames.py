@@ -164,7 +164,12 @@ def _read_exactly(descriptor: int, size: int, deadline: float | None = None) -> 
 def _wait_until(descriptor: int, deadline: float | None) -> None:
     if deadline is None:
         return
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+    if not is_readable(descriptor, deadline - time.monotonic()):
         raise FrameLate
+
+
+def is_readable(channel: int | socket.socket, seconds: float) -> bool:
+    """Whether there is something to read, or the end, within that time."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(max(seconds, 0) * 1000))

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
 import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .frames import ChannelClosed
+from .frames import ChannelClosed, is_readable
 
 _REPORT_BYTES = 4096
+#: a batch of programs ends then, so that its host can look after it
+BATCH_SECONDS = 1.0
+#: CPU seconds where no limit is known; 0 would be one that everything reaches
+NO_CPU_LIMIT = 1e18
 #: of a report on a program whose order was lost with it
 ANY_ORDER = "?"
 #: a complaint that blames neither the host nor a program
@@ -88,9 +91,7 @@ class Line:
 
     def is_over(self, seconds: float) -> bool:
         """Whether the program ends within that time."""
-        poll = select.poll()
-        poll.register(self._reports, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
+        return is_readable(self._reports, seconds)
 
     def report(self) -> Report:
         """Wait for the end of the program. Raises ChannelClosed when the zygote is gone."""

@@ -10,22 +10,17 @@ import fcntl
 import os
 import resource
 import select
-import signal
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
 from . import isolation, system_calls
-from .box import MountedBox, SharedBox
+from .box import Box
 from .frames import receive_message, send_message
+from .line import NO_CPU_LIMIT
+from .watching import Ending, bury, cpu_time, nap_seconds
 
-#: how long a program that used little CPU may go unwatched
-_LONGEST_NAP_SECONDS = 0.25
-_SHORTEST_NAP_SECONDS = 0.002
 _COMPLAINT_BYTES = 1000
-#: CPU seconds; 0 would be a limit that everything reaches
-_NO_LIMIT = 1e18
 #: V8's code range, its threads' stacks and Node itself, beside what a program may use
 _DATA_ROOM_MIB = 768
 #: of the user, where programs are no users of their own
@@ -45,7 +40,7 @@ def prepare() -> None:
 def serve(
     control: socket.socket,
     config: dict[str, Any],
-    box: MountedBox | SharedBox,
+    box: Box,
     line: list[int],  # noqa: ARG001 -- every role is served alike
 ) -> None:
     """Do what the host says, until it hangs up."""
@@ -55,9 +50,7 @@ def serve(
 class Keeper:
     """One Node process at a time."""
 
-    def __init__(
-        self, control: socket.socket, config: dict[str, Any], box: MountedBox | SharedBox
-    ) -> None:
+    def __init__(self, control: socket.socket, config: dict[str, Any], box: Box) -> None:
         self._control = control
         self._config = config
         self._box = box
@@ -76,7 +69,7 @@ class Keeper:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         while True:
-            left = self._cpu_end - self._cpu_time() if self._child else float("inf")
+            left = self._cpu_end - cpu_time(self._child) if self._child else float("inf")
             if left <= 0:
                 self._bury("cpu")
                 continue
@@ -96,12 +89,12 @@ class Keeper:
             case "start":
                 self._start(message)
             case "watch":
-                self._cpu_begin = 0.0 if message["from_start"] else self._cpu_time()
+                self._cpu_begin = 0.0 if message["from_start"] else cpu_time(self._child)
                 self._cpu_end = self._cpu_begin + message["cpu_seconds"]
             # a process that has just ended was reported, and the host takes that for its answer
             case "look" if self._child:
                 self._cpu_end = float("inf")
-                self._report("running", 0, 0, self._cpu_time(), 0.0)
+                self._report(Ending("running", 0, 0, cpu_time(self._child), NO_CPU_LIMIT))
             case "end" if self._child:
                 self._bury("stopped")
 
@@ -165,49 +158,23 @@ class Keeper:
         for kind, value in wanted:
             isolation.bound(kind, value)
 
-    def _cpu_time(self) -> float:
-        """CPU seconds of the child and its threads."""
-        try:
-            # the kernel's id of another process' clock (MAKE_PROCESS_CPUCLOCK, CPUCLOCK_SCHED)
-            return time.clock_gettime(((~self._child) << 3) | 2)
-        except OSError:
-            # already a zombie
-            return 0.0
-
     def _bury(self, reason: str) -> None:
         """Kill what is left of the process and report how it ended."""
-        lowered = 0.0
-        if reason == "ended":
-            os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT)
-            # a zombie still tells its limits
-            limit = resource.prlimit(self._child, resource.RLIMIT_CPU)[1]
-            lowered = _NO_LIMIT if limit == resource.RLIM_INFINITY else float(limit)
-        for send in (os.kill, os.killpg) if not self._is_walled else (os.kill,):
-            try:
-                send(self._child, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
-        _, status, usage = os.wait4(self._child, 0)
-        os.close(self._pidfd)
+        ending = bury(self._child, self._pidfd, reason, has_namespace=self._is_walled)
         self._child, self._pidfd, self._cpu_end = 0, -1, float("inf")
-        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        if reason != "ended" and number != signal.SIGKILL:
-            reason = "ended"
         self._box.clean()
-        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
-        self._report(reason, number, code, usage.ru_utime + usage.ru_stime, lowered)
+        self._report(ending)
 
-    def _report(self, reason: str, number: int, code: int, cpu: float, lowered: float) -> None:
-        spent = max(cpu - self._cpu_begin, 0.0)
-        send_message(self._control, {"report": ["", reason, number, code, spent, lowered, ""]})
+    def _report(self, ending: Ending) -> None:
+        spent = max(ending.cpu_seconds - self._cpu_begin, 0.0)
+        send_message(self._control, {"report": ["", *ending._replace(cpu_seconds=spent), ""]})
 
 
 def _nap(left: float) -> float | None:
     """Milliseconds until the next look; None when nothing is measured."""
     if left == float("inf"):
         return None
-    nap = left / (os.cpu_count() or 1)
-    return 1000 * min(max(nap, _SHORTEST_NAP_SECONDS), _LONGEST_NAP_SECONDS)
+    return 1000 * nap_seconds(left)
 
 
 def _arrange(descriptors: list[int], complain: int) -> int:

@@ -9,11 +9,11 @@ import traceback
 import types
 
 
-def run_script(source: str, arguments: list[str]) -> int:
+def run_script(source: str) -> int:
     """Run the program as the main module, with real descriptors; returns its exit status."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
-    sys.argv[:] = ["solution.py", *arguments]
+    sys.argv[:] = ["solution.py"]
     status = 0
     try:
         exec(compile(source, "solution.py", "exec", dont_inherit=True), vars(module))
