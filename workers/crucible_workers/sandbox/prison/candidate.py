@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import marshal
 import operator
+import os
 import sys
 import types
 from collections import deque
@@ -16,10 +17,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .frames import FrameReader, send_frame, to_json
-from .requests import AHEAD, GO, MARSHAL_VERSION
+from .requests import AHEAD, GO, MARSHAL_VERSION, OVER
 from .values import Decoder, Encoder, ValueRefused
 
 MODULE_NAME = "solution"
+_WORDS = frozenset({GO, OVER})
 #: an exception's text is for people
 _TEXT_LIMIT = 500
 
@@ -87,13 +89,8 @@ class Candidate:
             raise ValueRefused(name)
         return kind
 
-    def load(self, source: str) -> bool:
+    def load(self, code: types.CodeType) -> bool:
         """Run the program's top level; tell the driver, and say whether it can be called."""
-        try:
-            code = compile(source, f"<{MODULE_NAME}>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-            self._send(["syntax", _describe(error)])
-            return False
         try:
             exec(code, vars(self.module))
         except Exception as error:
@@ -103,6 +100,10 @@ class Candidate:
         else:
             return True
         return False
+
+    def refuse(self, error: Exception) -> None:
+        """Tell the driver why the source does not compile."""
+        self._send(["syntax", _describe(error)])
 
     def announce(self, names: list[str]) -> None:
         """Tell the driver the values of the names its tests need."""
@@ -128,16 +129,30 @@ class Candidate:
             self._send(["finished", nonce])
 
     def serve(self) -> None:
-        """Answer requests until the driver hangs up."""
-        while True:
-            frame = self._waiting.popleft() if self._waiting else self._reader.receive()
+        """Answer requests until the driver has seen enough. Raises ChannelClosed at the end."""
+        while (frame := self._next_frame()) != OVER:
             if not self._answer(frame.removeprefix(AHEAD)) and frame.startswith(AHEAD):
                 self._hold()
 
+    def _next_frame(self) -> bytes:
+        return self._waiting.popleft() if self._waiting else self._reader.receive()
+
     def _hold(self) -> None:
         """An exception may end the test: go on with what was asked ahead only on its word."""
-        while (frame := self._reader.receive()) != GO:
+        while (frame := self._reader.receive()) not in _WORDS:
             self._waiting.append(frame)
+        if frame == OVER:
+            self._waiting = deque([OVER])
+
+    def skip(self) -> None:
+        """Wait until the driver has seen that there is nothing to ask."""
+        while self._reader.receive() != OVER:
+            continue
+
+    def forget(self) -> None:
+        """Drop the program, as far as nobody else holds it."""
+        self._exported.clear()
+        vars(self.module).clear()
 
     def ask_driver(self, verb: str, handle: int, args: Any, kwargs: dict[str, Any]) -> Any:
         """Call back into the test while it waits for us."""
@@ -146,6 +161,9 @@ class Candidate:
         self._send(["callback", verb, handle, encoder.encode_all(args), pairs])
         while True:
             frame = self._reader.receive()
+            if frame == OVER:
+                # in the middle of the program, which is not asked whether it likes that
+                os._exit(0)
             message = marshal.loads(frame)
             if message[0] == "answer":
                 break

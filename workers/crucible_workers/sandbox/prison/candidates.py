@@ -8,7 +8,6 @@ import contextlib
 import gc
 import importlib
 import json
-import marshal
 import os
 import resource
 import select
@@ -19,11 +18,10 @@ from typing import Any
 
 from . import container, isolation, landlock, system_calls
 from .box import Box
-from .candidate import Candidate
-from .frames import ChannelClosed, FrameReader, receive_message, send_message
+from .frames import ChannelClosed, receive_message, send_message
 from .line import ANY_ORDER, KILLED_WAITING, NO_CPU_LIMIT
+from .programs import CHANNEL, run_programs
 from .rehearsal import rehearse
-from .script import run_script
 from .watching import Ending, bury, cpu_time, nap_seconds
 
 #: imported before the fork, so that no program pays for them
@@ -32,7 +30,6 @@ _PRELOADED = (
     "fractions functools hashlib heapq io itertools json math operator queue random re "
     "statistics string textwrap threading time types typing"
 ).split()
-_CHANNEL = 3
 #: children that die before they get a program, one after the other, until the prison gives up
 _MOST_FAILURES = 20
 _NOTE_BYTES = 1000
@@ -243,7 +240,7 @@ class Nursery:
             return 0
         os.write(self._note, order)
         _arrange(descriptors)
-        return _run_program()
+        return run_programs()
 
 
 def _arrange(descriptors: list[int]) -> None:
@@ -251,26 +248,9 @@ def _arrange(descriptors: list[int]) -> None:
     # the zygote's own three are /dev/null, and nothing it holds open is below the channel's number
     channel, stdout, *others = descriptors
     stderr, stdin = others or (stdout, 0)
-    for target, source in ((1, stdout), (2, stderr), (0, stdin), (_CHANNEL, channel)):
+    for target, source in ((1, stdout), (2, stderr), (0, stdin), (CHANNEL, channel)):
         os.dup2(source, target)
-    os.closerange(_CHANNEL + 1, 65536)
-
-
-def _run_program() -> int:
-    reader = FrameReader(_CHANNEL)
-    message = marshal.loads(reader.receive())
-    if message["style"] == "script":
-        os.close(_CHANNEL)
-        return run_script(message["source"])
-    program = Candidate(_CHANNEL, reader, frozenset(message["classes"]))
-    if not program.load(message["source"]):
-        return 0
-    if message["style"] == "shared":
-        program.run_beside(message["tests"], message["nonce"])
-    else:
-        program.announce(message["names"])
-        program.serve()
-    return 0
+    os.closerange(CHANNEL + 1, 65536)
 
 
 def _forget_ourselves() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from .foresight import Foresight, Mispredicted
 from .frames import ChannelClosed, FrameTooLarge, packed, send_packed
 from .oracles import Oracle, OracleMismatch
-from .remote import BadProtocol, CandidateGone, Channel, RemoteError
+from .remote import BadProtocol, CandidateGone, Channel, Remains, RemoteError
 from .statefulness import keeps_state
 
 _TESTS_FILE = "<tests>"
@@ -68,28 +68,33 @@ class Tests:
             and name != self._entry_point
         }
 
-    def judge(self, channel: int, order: bytes) -> list[Any]:
+    def judge(
+        self, channel: int, order: bytes, *, keep: bool
+    ) -> tuple[list[Any], Remains | None]:
         """Outcome and detail for one candidate, which gets `order` first.
 
         The outcome is `gone` when it ended itself and `void` when it must be judged again, with
-        nothing asked ahead.
+        nothing asked ahead. With `keep` comes what remains, where that may run another program.
         """
         foresight = Foresight(self._ahead)
+        remote = Channel(channel, self.classes, foresight)
         before = dict(self._namespace)
         try:
             send_packed(channel, packed(order) + foresight.next_window())
-            return self._judge(Channel(channel, self.classes, foresight))
+            remote.begin()
+            verdict = self._judge(remote)
         except ChannelClosed:
-            return ["gone", ""]
+            return ["gone", ""], None
         except Mispredicted:
             # tests that never ask twice the same are not foreseen again
             self._surprises += 1
             self._ahead = []
-            return ["void", ""]
+            verdict = ["void", ""]
         finally:
             self._namespace.clear()
             self._namespace.update(before)
             self._foresee(foresight.conversation)
+        return verdict, remote.release() if keep else None
 
     def _judge(self, remote: Channel) -> list[Any]:
         try:

@@ -14,12 +14,14 @@ import resource
 import signal
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from . import container, driver, isolation, landlock
 from .box import Box
 from .frames import receive_message, send_message
-from .line import BATCH_SECONDS, Line, Report
+from .line import BATCH_SECONDS, NO_CPU_LIMIT, Line, Report
+from .remote import Remains
 from .requests import order_of
 
 #: room for the largest published tests and for the values they are given
@@ -125,12 +127,56 @@ def _serve_one_challenge(control: socket.socket, message: dict[str, Any], line: 
         send_message(control, bench.judge_batch(batch["programs"]))
 
 
+class Child:
+    """A candidate at work, seen from its driver: the channel and what it prints into."""
+
+    def __init__(self, line: Line) -> None:
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        self._output = os.memfd_create("output")
+        with theirs:
+            line.order((theirs.fileno(), self._output))
+        self.channel = ours.fileno()
+
+    def take_written(self) -> int:
+        """Bytes of output since the last time."""
+        written = os.fstat(self._output).st_size
+        if written:
+            # the child writes by the same open file, so it goes on at the beginning
+            os.lseek(self._output, 0, os.SEEK_SET)
+            os.ftruncate(self._output, 0)
+        return written
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+        os.close(self._output)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one judging found."""
+
+    verdict: list[Any]
+    report: Report
+    #: bytes of output
+    written: int
+    #: of the child, where it may run another program
+    remains: Remains | None
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        return self.verdict[0] == "out_of_memory"
+
+
 class Bench:
     """Judges programs of one challenge, one after the other."""
 
     def __init__(self, tests: driver.Tests, line: Line) -> None:
         self._tests = tests
         self._line = line
+        #: has run a plain program of this batch, and may run another
+        self._kept: Child | None = None
 
     def judge_batch(self, programs: list[str]) -> list[list[Any]]:
         """Judge in order until the time is up or an end needs the host's eye.
@@ -139,59 +185,78 @@ class Bench:
         """
         started = time.monotonic()
         results: list[list[Any]] = []
-        for source in programs:
+        for number, source in enumerate(programs, 1):
             begun = time.monotonic()
-            verdict, report, written = self._judge(source)
+            judged = self._judge(source, keep=number < len(programs))
             now = time.monotonic()
-            results.append([verdict, [*vars(report).values()], written, now - begun])
+            report = judged.report
+            results.append(
+                [judged.verdict, [*vars(report).values()], judged.written, now - begun]
+            )
             # killed by the host's guard, or by nobody of ours
             is_ours = report.reason in ("done", "cpu") or report.signal != signal.SIGKILL
             if report.complaint or not is_ours or now - started > BATCH_SECONDS:
                 break
+        self._dismiss()
         return results
 
-    def _judge(self, source: str) -> tuple[list[Any], Report, int]:
-        body = order_of(
+    def _judge(self, source: str, *, keep: bool) -> Judged:
+        order = order_of(
             "split", source, names=self._tests.names, classes=sorted(self._tests.classes)
         )
         while True:
-            verdict, report, written = self._judge_once(body)
-            if verdict[0] != "void":
-                return verdict, report, written
+            was_used = self._kept is not None
+            judged = self._judge_once(order, keep=keep or was_used)
+            # which may be for what an earlier program used
+            is_doubtful = was_used and (judged.remains is None or judged.is_out_of_memory)
+            is_doubtful = is_doubtful and judged.report.reason != "stopped"
+            if is_doubtful or (judged.remains and judged.remains.is_worn):
+                self._dismiss()
+            if not is_doubtful and judged.verdict[0] != "void":
+                return judged
 
-    def _judge_once(self, order: bytes) -> tuple[list[Any], Report, int]:
-        ours, theirs = socket.socketpair()
-        output = os.memfd_create("output")
-        with ours:
-            with theirs:
-                self._line.order((theirs.fileno(), output))
-            verdict = self._run_tests(ours.fileno(), order)
-            # before the channel closes: a candidate killed in its sleep takes no more time
-            report = self._line.end(is_dying=verdict[0] == "gone")
-        written = os.fstat(output).st_size
-        os.close(output)
-        return verdict, report, written
+    def _judge_once(self, order: bytes, *, keep: bool) -> Judged:
+        child = self._kept or Child(self._line)
+        verdict, remains = self._run_tests(child.channel, order, keep=keep)
+        if remains is not None:
+            self._kept = child
+            report = Report("", "done", 0, 0, remains.cpu_seconds, NO_CPU_LIMIT, "")
+            return Judged(verdict, report, child.take_written(), remains)
+        # before the channel closes: a candidate killed in its sleep takes no more time
+        report = self._line.end(is_dying=verdict[0] == "gone")
+        written = child.take_written()
+        child.close()
+        self._kept = None
+        return Judged(verdict, report, written, None)
 
-    def _run_tests(self, channel: int, order: bytes) -> list[Any]:
+    def _dismiss(self) -> None:
+        if self._kept is not None:
+            self._line.end()
+            self._kept.close()
+            self._kept = None
+
+    def _run_tests(
+        self, channel: int, order: bytes, *, keep: bool
+    ) -> tuple[list[Any], Remains | None]:
         if not self._tests.keeps_state:
-            return self._tests.judge(channel, order)
+            return self._tests.judge(channel, order, keep=keep)
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            _write_verdict(writing, self._tests.judge(channel, order))
+            _write_verdict(writing, *self._tests.judge(channel, order, keep=keep))
         os.close(writing)
         said = os.read(reading, _VERDICT_BYTES)
         os.close(reading)
         _, status = os.waitpid(child, 0)
         if said:
-            verdict: list[Any] = json.loads(said)
-            return verdict
-        return ["died", os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0]
+            verdict, remains = json.loads(said)
+            return verdict, remains and Remains(*remains)
+        return ["died", os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0], None
 
 
-def _write_verdict(descriptor: int, verdict: list[Any]) -> None:
+def _write_verdict(descriptor: int, verdict: list[Any], remains: Remains | None) -> None:
     """Write the verdict and end; the write end of this pipe exists only in this process."""
     try:
-        os.write(descriptor, json.dumps(verdict).encode())
+        os.write(descriptor, json.dumps([verdict, remains]).encode())
     finally:
         os._exit(0)

@@ -13,8 +13,9 @@ import sys
 from typing import Any
 
 from .candidate import MODULE_NAME, Candidate
-from .frames import ChannelClosed, FrameReader, packed, send_packed
-from .requests import request_of
+from .frames import FrameReader, packed, send_packed
+from .plainness import is_plain
+from .requests import OVER, request_of
 
 #: the interpreter specialises a function within its first dozen calls
 _ROUNDS = 24
@@ -58,7 +59,7 @@ def rehearse() -> None:
     """Judge a program as often as it takes to have nothing left to do for the first time."""
     frames = b"".join(
         packed(request_of(verb, number, (), arguments, [])) for verb, number, arguments in _CALLS
-    )
+    ) + packed(OVER)
     null = os.open("/dev/null", os.O_WRONLY)
     for _ in range(_ROUNDS):
         _judge_once(null, frames)
@@ -69,12 +70,12 @@ def rehearse() -> None:
 
 def _judge_once(answers: int, frames: bytes) -> None:
     ours, theirs = socket.socketpair()
-    send_packed(ours.fileno(), frames)
-    ours.close()
-    candidate = Candidate(answers, FrameReader(theirs.fileno()), frozenset())
-    candidate.load(_PROGRAM)
-    candidate.announce(["first", "second"])
-    try:
+    with ours, theirs:
+        send_packed(ours.fileno(), frames)
+        candidate = Candidate(answers, FrameReader(theirs.fileno()), frozenset())
+        code = compile(_PROGRAM, MODULE_NAME, "exec", dont_inherit=True)
+        assert is_plain(code)
+        candidate.load(code)
+        candidate.announce(["first", "second"])
         candidate.serve()
-    except ChannelClosed:
-        theirs.close()
+        candidate.forget()

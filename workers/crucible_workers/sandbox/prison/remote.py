@@ -12,11 +12,11 @@ import builtins
 import json
 import marshal
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from .foresight import Foresight
-from .frames import FrameReader, send_frame
-from .requests import request_of
+from .frames import ChannelClosed, FrameReader, FrameTooLarge, send_frame
+from .requests import DECLINED, OVER, PLAIN, WHOLE, request_of
 from .values import Decoder, Encoder, ValueRefused
 
 _DECODE = json.JSONDecoder().decode
@@ -41,6 +41,15 @@ class BadProtocol(BaseException):
 
 class RemoteError(Exception):
     """Mixed into every exception that was raised in the candidate."""
+
+
+class Remains(NamedTuple):
+    """What is known of a child that may run another program."""
+
+    #: CPU seconds that this program took
+    cpu_seconds: float
+    #: whether the next program would miss what this one used
+    is_worn: bool
 
 
 class Remote:
@@ -147,6 +156,26 @@ class Channel:
         self.call_count = 0
         #: set before a failure is explained, which asks the program nothing
         self.is_over = False
+        self._is_plain = False
+
+    def begin(self) -> None:
+        """Hear whether the child may get another program. Raises ChannelClosed when it declines."""
+        word = self._reader.receive()
+        if word == DECLINED:
+            raise ChannelClosed
+        self._is_plain = word == PLAIN
+
+    def release(self) -> Remains | None:
+        """Have the child drop a plain program; None when it is not fit for another one."""
+        if not self._is_plain:
+            return None
+        try:
+            send_frame(self._descriptor, OVER)
+            while (message := self._receive())[0] != WHOLE:
+                continue
+        except (ChannelClosed, BadProtocol, FrameTooLarge):
+            return None
+        return Remains(*message[1:])
 
     def ready(self) -> dict[str, Any] | list[Any]:
         """Wait for the program's top level: the values of the needed names, or how it failed."""

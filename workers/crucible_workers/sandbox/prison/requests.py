@@ -16,6 +16,16 @@ MARSHAL_VERSION = 2
 AHEAD = b"~"
 #: goes on with what was asked ahead of an exception
 GO = b"go"
+#: the tests have seen enough of this program
+OVER = b"over"
+#: a child's first word on an order, before the program runs: it may get another one after this
+PLAIN = b'["plain"]'
+#: … this program ends with its child
+OWN = b'["own"]'
+#: … it has run others, so this program must have another child
+DECLINED = b'["declined"]'
+#: after `OVER`, with the CPU seconds and whether the next program would miss what this one used
+WHOLE = "whole"
 
 
 def order_of(style: str, source: str, **details: Any) -> bytes:
