@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .frames import FrameReader, send_frame, to_json
-from .requests import AHEAD, GO, MARSHAL_VERSION, OVER
+from .requests import AHEAD, GO, MARSHAL_VERSION, OVER, TELL, digest_of
 from .values import Decoder, Encoder, ValueRefused
 
 MODULE_NAME = "solution"
-_WORDS = frozenset({GO, OVER})
+_WORDS = frozenset({GO, TELL, OVER})
 #: an exception's text is for people
 _TEXT_LIMIT = 500
 
@@ -132,17 +132,19 @@ class Candidate:
         """Answer requests until the driver has seen enough. Raises ChannelClosed at the end."""
         while (frame := self._next_frame()) != OVER:
             if not self._answer(frame.removeprefix(AHEAD)) and frame.startswith(AHEAD):
+                # an exception may end the test
                 self._hold()
 
     def _next_frame(self) -> bytes:
         return self._waiting.popleft() if self._waiting else self._reader.receive()
 
-    def _hold(self) -> None:
-        """An exception may end the test: go on with what was asked ahead only on its word."""
+    def _hold(self) -> bytes:
+        """Wait for the driver's word before going on with what was asked ahead; returns it."""
         while (frame := self._reader.receive()) not in _WORDS:
             self._waiting.append(frame)
         if frame == OVER:
             self._waiting = deque([OVER])
+        return frame
 
     def skip(self) -> None:
         """Wait until the driver has seen that there is nothing to ask."""
@@ -192,7 +194,22 @@ class Candidate:
         except BaseException as error:
             self._send(["exit", _describe(error)])
             return False
+        if verb == "try" and outcome == "return":
+            return self._reply_briefly(result)
         return self._reply(outcome, result, containers, (raw, args, kwargs)) == "return"
+
+    def _reply_briefly(self, result: Any) -> bool:
+        """Name a long result by its digest, and tell it only to who wants it."""
+        try:
+            body = Encoder(self).encode(result)
+            digest = digest_of(body)
+        except Exception:
+            digest = None
+        if digest is not None:
+            self._send(["digest", digest])
+            if self._hold() != TELL:
+                return True
+        return self._reply("return", result, [], ()) == "return"
 
     def _reply(
         self, outcome: str, result: Any, containers: list[Any], call: tuple[Any, ...]

@@ -81,6 +81,14 @@ class Foresight:
         """An answer was an exception: the candidate waits if it was asked ahead."""
         self._must_release = self._was_ahead
 
+    def digest(self) -> None:
+        """An answer was a digest: the candidate waits for our word."""
+        self._must_release = True
+
+    def told(self) -> None:
+        """The candidate had that word."""
+        self._must_release = False
+
     def surprise(self) -> None:
         """This conversation holds what only this candidate can be asked. Raises Mispredicted."""
         self._is_predictable = False

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from .frames import to_json
 from .remote import Channel, RemoteCallable
-from .requests import request_of
+from .requests import digest_of, request_of
 from .values import Encoder, ValueRefused
 
 _FLOAT_TOLERANCE = 1e-6
@@ -79,12 +79,19 @@ def _case(arguments: list[Any], wanted: Any) -> Case:
     asked = request_of("try", 0, (), Encoder(_NOBODY).encode_all(arguments), [])
     try:
         body = Encoder(_NOBODY).encode(wanted)
-        answer = to_json(["return", body, []])
+        digest = digest_of(body)
+        answer = to_json(["digest", digest] if digest else ["return", body, []])
     except ValueRefused:
         return Case(arguments, wanted, asked, None)
     # not even equal to itself
-    has_nan = b"NaN" in answer
+    has_nan = _has_nan(body)
     return Case(arguments, wanted, asked, None if has_nan else answer)
+
+
+def _has_nan(body: Any) -> bool:
+    if isinstance(body, dict):
+        return any(map(_has_nan, body.values()))
+    return any(map(_has_nan, body)) if isinstance(body, list) else body != body  # noqa: PLR0124
 
 
 class _Nobody:

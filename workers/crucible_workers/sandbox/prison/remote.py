@@ -16,10 +16,12 @@ from typing import Any, NamedTuple, NoReturn
 
 from .foresight import Foresight
 from .frames import ChannelClosed, FrameReader, FrameTooLarge, send_frame
-from .requests import DECLINED, OVER, PLAIN, WHOLE, request_of
+from .requests import DECLINED, OVER, PLAIN, TELL, WHOLE, request_of
 from .values import Decoder, Encoder, ValueRefused
 
 _DECODE = json.JSONDecoder().decode
+#: how an answer begins that only names its value
+_DIGEST = b'["digest"'
 
 #: dunder attributes that are plain description
 _DESCRIPTIONS = frozenset({"__name__", "__qualname__", "__doc__", "__dict__"})
@@ -209,17 +211,25 @@ class Channel:
             raise CandidateGone(self.end)
         self._foresight.ask(self._descriptor, request)
         self.call_count += 1
-        return self._reader.receive()
+        frame = self._reader.receive()
+        if frame.startswith(_DIGEST):
+            self._foresight.digest()
+        return frame
 
     def decode_answer(self, frame: bytes) -> Any:
         """The value of an answer that `try_call` gave; raises the candidate's exception."""
         return self._answer("try", [], frame)
 
     def _answer(self, verb: str, table: list[Any], frame: bytes | None = None) -> Any:
+        is_told = verb != "try"
         while True:
             message = self._receive() if frame is None else self._parse(frame)
             frame = None
             match message:
+                case ["digest", str()] if not is_told:
+                    is_told = True
+                    self._foresight.told()
+                    self._send(TELL)
                 case ["callback", str(wish), int(handle), list(args), list(pairs)]:
                     self._foresight.surprise()
                     self._call_back(wish, handle, args, pairs)
