@@ -20,6 +20,7 @@ _TOPICS = {
     "network": "programs reach no network",
     "kernel": "programs make no dangerous system call",
     "resources": "programs are kept to their limits",
+    "aftermath": "programs leave nothing for the next one",
     "promises": "honest programs get honest verdicts",
 }
 #: what each backend is; only `process` is no wall

@@ -23,8 +23,11 @@ The candidate
     (that child) has a process namespace of its own and a box found empty; it is a user without
     capabilities under rlimits; then it compiles and runs the program and answers calls. It holds
     no test and no expected value. When it ends or is killed, the kernel ends every process of its
-    namespace. The box is a tmpfs of bounded size and file count; it is mounted anew unless the
-    kernel's own figures (free blocks, free inodes, change times) say that nobody wrote to it.
+    namespace. A plain program, by its bytecode (`prison/plainness.py`), can leave nothing behind,
+    so the child that ran it runs the next one of its batch (`prison/programs.py`); what goes wrong
+    in such a child is judged again in a new one. The box is a tmpfs of bounded size and file
+    count; it is mounted anew unless the kernel's own figures (free blocks, free inodes, change
+    times) say that nobody wrote to it.
 The challenge process
     (in the drivers' prison) loads the tests once per challenge and runs them for each program:
     itself, where tests keep no state (`prison/statefulness.py`), else in a fork per program. Calls
@@ -56,8 +59,8 @@ Not covered
 -----------
 Flaws of the kernel itself; memory of many processes together where no cgroup can be had (each has
 its own limit; their number is bounded); timing side channels between slots; programs that recognise
-the public examples and answer nothing else; a flaw of V8 that lets a JavaScript program out of its
-realm into another's of the same challenge, never out of the prison. The `container` backend runs
+the public examples and answer nothing else; a flaw of CPython or V8 that lets plain computation
+reach the next answer to the same challenge, never out of the prison. The `container` backend runs
 each prison in a container and does by hand what a namespace per program does elsewhere
 (`prison/container.py`). The `process` backend keeps the split verdict and the rlimits, and none of
 the walls: it is no security boundary.

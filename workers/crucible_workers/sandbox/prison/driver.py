@@ -68,9 +68,7 @@ class Tests:
             and name != self._entry_point
         }
 
-    def judge(
-        self, channel: int, order: bytes, *, keep: bool
-    ) -> tuple[list[Any], Remains | None]:
+    def judge(self, channel: int, order: bytes, *, keep: bool) -> tuple[list[Any], Remains | None]:
         """Outcome and detail for one candidate, which gets `order` first.
 
         The outcome is `gone` when it ended itself and `void` when it must be judged again, with

@@ -166,7 +166,8 @@ class Judged:
 
     @property
     def is_out_of_memory(self) -> bool:
-        return self.verdict[0] == "out_of_memory"
+        """Whether memory ran out, for which another program may be to blame."""
+        return bool(self.verdict[0] == "out_of_memory")
 
 
 class Bench:
@@ -190,9 +191,7 @@ class Bench:
             judged = self._judge(source, keep=number < len(programs))
             now = time.monotonic()
             report = judged.report
-            results.append(
-                [judged.verdict, [*vars(report).values()], judged.written, now - begun]
-            )
+            results.append([judged.verdict, [*vars(report).values()], judged.written, now - begun])
             # killed by the host's guard, or by nobody of ours
             is_ours = report.reason in ("done", "cpu") or report.signal != signal.SIGKILL
             if report.complaint or not is_ours or now - started > BATCH_SECONDS:

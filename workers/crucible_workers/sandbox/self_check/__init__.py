@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crucible_workers.sandbox.self_check.aftermath import AFTERMATH
 from crucible_workers.sandbox.self_check.check import Check, run_checks
 from crucible_workers.sandbox.self_check.containment import FILES, KERNEL, NETWORK
 from crucible_workers.sandbox.self_check.forgeries import FORGERIES
@@ -12,4 +13,14 @@ from crucible_workers.sandbox.self_check.sources import SOURCES
 
 __all__ = ["CHECKS", "Check", "run_checks"]
 
-CHECKS = (*FORGERIES, *FILES, *NETWORK, *KERNEL, *RESOURCES, *SOURCES, *PROMISES, *JS_CHECKS)
+CHECKS = (
+    *FORGERIES,
+    *FILES,
+    *NETWORK,
+    *KERNEL,
+    *RESOURCES,
+    *AFTERMATH,
+    *SOURCES,
+    *PROMISES,
+    *JS_CHECKS,
+)

@@ -20,7 +20,7 @@ class Check:
     """One attack or promise."""
 
     name: str
-    #: "verdict", "files", "network", "kernel", "resources", "promises"
+    #: "verdict", "files", "network", "kernel", "resources", "aftermath", "promises"
     topic: str
     program: str
     test: str
@@ -29,6 +29,8 @@ class Check:
     is_universal: bool = False
     limits: Limits = field(default=_LIMITS)
     language: Language = Language.PYTHON
+    #: judged just before it, whatever its verdict
+    before: str = ""
 
 
 def run_checks(sandbox: Sandbox, checks: tuple[Check, ...]) -> Iterator[tuple[Check, Verdict]]:
@@ -42,7 +44,9 @@ def run_checks(sandbox: Sandbox, checks: tuple[Check, ...]) -> Iterator[tuple[Ch
             tests=ScriptTests(check.test),
             limits=check.limits,
         )
-        yield check, next(sandbox.judge(challenge, [check.program]))
+        programs = [check.before, check.program] if check.before else [check.program]
+        *_, verdict = sandbox.judge(challenge, programs)
+        yield check, verdict
 
 
 def attack(name: str, topic: str, body: str) -> Check:
