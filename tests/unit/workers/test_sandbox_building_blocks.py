@@ -70,3 +70,10 @@ def test_a_namespace_that_is_refused_is_found_out_by_trying(
     assert found["no_new_privs"].is_there
     assert not found["user namespace"].is_there
     assert found["user namespace"].found == "Operation not permitted"
+
+
+def test_what_programs_run_on_is_named_with_its_packages() -> None:
+    found = blocks("namespaces")["Python"].found
+
+    assert found.startswith(platform.python_version())
+    assert "numpy" in found

@@ -15,6 +15,7 @@ from pathlib import Path
 from crucible_tasks.evaluation import BuildingBlock
 from crucible_workers.sandbox.cgroup_places import CONTROLLERS, find_places
 from crucible_workers.sandbox.prison import landlock
+from crucible_workers.sandbox.runtime import find_runtime
 
 #: brought `mount_setattr`
 _OLDEST_KERNEL = (5, 12)
@@ -32,6 +33,7 @@ def find_blocks(backend: str) -> tuple[BuildingBlock, ...]:
         *_offers(is_needed=needs_walls),
         _landlock(),
         *_cgroups(),
+        _python(),
         _program("Node", ("node",), is_needed=False),
         _program("container engine", _ENGINES, is_needed=backend == "container"),
     )
@@ -87,6 +89,12 @@ def _cgroups() -> Iterator[BuildingBlock]:
         if place is not None:
             found = f"version {place.version}, {place.directory}"
         yield BuildingBlock(f"{controller} cgroup", place is not None, is_needed=False, found=found)
+
+
+def _python() -> BuildingBlock:
+    """What programs run on and may import: the interpreter that runs us, and few packages."""
+    found = ", ".join((platform.python_version(), *find_runtime().packages))
+    return BuildingBlock("Python", is_there=True, is_needed=False, found=found)
 
 
 def _program(name: str, choices: tuple[str, ...], *, is_needed: bool) -> BuildingBlock:

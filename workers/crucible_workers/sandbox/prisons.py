@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from crucible_workers.sandbox.runtime import Runtime, find_runtime
 _ONLY_USER = 1000
 #: host users of root's prisons: far from real ones, two for each prison
 _FIRST_USER = 0x70000000
-_USERS_PER_PROCESS = 256
+_USERS_PER_PROCESS = 4096
+#: two for Python, three for JavaScript
+_PRISONS_PER_SLOT = 5
 #: opening a prison takes about 0.1 s; a loaded host may take a hundred times that
 _OPEN_TIMEOUT_SECONDS = 30
 #: of everything in a prison together, where a cgroup can be had; each program has its own limits
@@ -61,13 +64,33 @@ class PrisonKilled(SandboxBroken):
     """Somebody killed a prison: the judging is void, and no fault of the program."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Which prison of which slot: unique in this process, on the slot's core."""
+
+    slot: int
+    #: from 0 to 4
+    place: int
+
+    @property
+    def number(self) -> int:
+        """From 0 on."""
+        return self.slot * _PRISONS_PER_SLOT + self.place
+
+    @property
+    def core(self) -> int:
+        """The slot's: its processes take turns, and waking one elsewhere costs far more."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cores[self.slot % len(cores)]
+
+
 class Prison:
     """One warm parent behind its walls."""
 
     def __init__(
         self,
         role: str,
-        number: int,
+        cell: Cell,
         backend: str,
         line: Sequence[socket.socket],
         runtime: Runtime | None = None,
@@ -82,9 +105,9 @@ class Prison:
         self._container: Container | None = None
         self._cgroup: Cgroup | None = None
         try:
-            self._start(role, number, backend)
+            self._start(role, cell, backend)
             self._bound_waiting(_OPEN_TIMEOUT_SECONDS)
-            config = self._config(role, number, backend)
+            config = self._config(role, cell, backend)
             send_message(self.control, config, [end.fileno() for end in line])
             self._open(config)
         except (ChannelClosed, TimeoutError, OSError) as error:
@@ -97,7 +120,7 @@ class Prison:
             ) from error
         self._bound_waiting(0)
 
-    def _start(self, role: str, number: int, backend: str) -> None:
+    def _start(self, role: str, cell: Cell, backend: str) -> None:
         if backend == "container":
             conf = settings.current()
             names = (conf.container_engine, conf.container_runtime, conf.container_image)
@@ -107,7 +130,8 @@ class Prison:
         self.control, theirs = socket.socketpair()
         with theirs:
             self._process = self._spawn(theirs)
-        self._cgroup = open_cgroup(f"{role}-{number}", tree_bytes(_MEMORY_MIB), _MOST_PROCESSES)
+        name = f"{role}-{cell.number}"
+        self._cgroup = open_cgroup(name, tree_bytes(_MEMORY_MIB), _MOST_PROCESSES)
         if self._cgroup is not None:
             self._cgroup.add(self._process.pid)
 
@@ -131,13 +155,13 @@ class Prison:
             start_new_session=True,
         )
 
-    def _config(self, role: str, number: int, backend: str) -> dict[str, Any]:
-        outside = _FIRST_USER + (os.getpid() & 0xFFFF) * _USERS_PER_PROCESS + 2 * number
+    def _config(self, role: str, cell: Cell, backend: str) -> dict[str, Any]:
+        outside = _FIRST_USER + (os.getpid() & 0xFFFF) * _USERS_PER_PROCESS + 2 * cell.number
         # root of a rootless container has no other users to give
         is_root = os.geteuid() == 0 and _is_mapped(outside)
         return {
             "role": role,
-            "core": _core(number),
+            "core": cell.core,
             "backend": backend,
             "outside": outside if is_root or backend == "container" else None,
             "user": os.geteuid(),
@@ -253,12 +277,6 @@ class ChallengeDriver:
     def close(self) -> None:
         """Forget the tests; the process ends when it next listens, or with its prison."""
         self.control.close()
-
-
-def _core(number: int) -> int:
-    """The core of a slot: its processes take turns, and waking one elsewhere costs far more."""
-    cores = sorted(os.sched_getaffinity(0))
-    return cores[number // 2 % len(cores)]
 
 
 def _is_mapped(user: int) -> bool:

@@ -30,7 +30,7 @@ class Runtime:
     masks: tuple[str, ...]
     #: `sys.path` of programs
     path: tuple[str, ...]
-    #: names and versions of the packages bound, for the manifest
+    #: names and versions of the packages bound
     packages: tuple[str, ...]
 
 

@@ -17,7 +17,7 @@ from crucible_workers.sandbox.deaths import Finding, Judging, conclude
 from crucible_workers.sandbox.guard import WallGuard, busy_seconds, wait_unless_idle
 from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_message, send_message
 from crucible_workers.sandbox.prison.line import BATCH_SECONDS, NO_CPU_LIMIT, Line, Report
-from crucible_workers.sandbox.prisons import ChallengeDriver, Prison, PrisonKilled, checked
+from crucible_workers.sandbox.prisons import Cell, ChallengeDriver, Prison, PrisonKilled, checked
 from crucible_workers.sandbox.runtime import Runtime, needed_packages
 from crucible_workers.sandbox.whole_programs import WholePrograms
 
@@ -63,8 +63,8 @@ class Slot:
         # only the prison itself may hold these, or nobody would see its end
         with ordered, reported:
             zygote_ends = (ordered, reported)
-            self._candidates = Prison("candidate", 2 * number, backend, zygote_ends, runtime)
-        self._drivers = Prison("driver", 2 * number + 1, backend, self._ends, runtime)
+            self._candidates = Prison("candidate", Cell(number, 0), backend, zygote_ends, runtime)
+        self._drivers = Prison("driver", Cell(number, 1), backend, self._ends, runtime)
 
     def close(self) -> None:
         """End both prisons and everything in them."""

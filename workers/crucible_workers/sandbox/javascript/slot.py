@@ -41,11 +41,11 @@ from crucible_workers.sandbox.javascript.node_process import NodeProcess
 from crucible_workers.sandbox.javascript.whole_scripts import judge_stdio
 from crucible_workers.sandbox.prison.frames import ChannelClosed
 from crucible_workers.sandbox.prison.line import BATCH_SECONDS
-from crucible_workers.sandbox.prisons import Prison, PrisonKilled
+from crucible_workers.sandbox.prisons import Cell, Prison, PrisonKilled
 from crucible_workers.sandbox.runtime import Runtime
 
-#: three to a slot, above those of the slots that judge Python
-_FIRST_PRISON = 64
+#: of a slot's prisons, above the two that judge Python
+_FIRST_PLACE = 2
 #: a process for plain programs ends after that many, whatever they left behind
 _MOST_PROGRAMS = 500
 _KINDS = ("driver", "many", "alone")
@@ -219,9 +219,10 @@ class NodeSlot:
         if kind not in self._processes:
             number, backend, runtime = self._opening
             node = find_node(backend)
-            place = _FIRST_PRISON + len(_KINDS) * number + _KINDS.index(kind)
-            inside = replace(runtime, binds=node.binds, masks=())
-            prison = Prison("node", place, backend, (), inside if backend != "process" else runtime)
+            cell = Cell(number, _FIRST_PLACE + _KINDS.index(kind))
+            if backend != "process":
+                runtime = replace(runtime, binds=node.binds, masks=())
+            prison = Prison("node", cell, backend, (), runtime)
             self._processes[kind] = NodeProcess(prison, node)
         return self._processes[kind]
 

@@ -16,7 +16,7 @@ import socket
 import sys
 from typing import Any
 
-from . import container, isolation, landlock, system_calls
+from . import isolation, system_calls
 from .box import Box
 from .frames import ChannelClosed, receive_message, send_message
 from .line import ANY_ORDER, KILLED_WAITING, NO_CPU_LIMIT
@@ -38,10 +38,6 @@ _COMPLAINT = "!"
 
 def confine(config: dict[str, Any]) -> None:
     """Give up, for every child, what the zygote itself does not need either."""
-    if config["backend"] == "container":
-        container.restrict(config)
-    elif config["backend"] == "namespaces":
-        landlock.restrict(isolation.LANDLOCK_WRITABLE)
     if config["backend"] != "process":
         isolation.confine_zygote()
 

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import container, driver, isolation, landlock
+from . import driver, isolation
 from .box import Box
 from .frames import receive_message, send_message
 from .line import BATCH_SECONDS, NO_CPU_LIMIT, Line, Report
@@ -32,10 +32,6 @@ _DYING_SECONDS = 0.5
 
 def confine(config: dict[str, Any]) -> None:
     """Tests are no hostile code, but nothing they need takes a privilege either."""
-    if config["backend"] == "container":
-        container.restrict(config)
-    elif config["backend"] == "namespaces":
-        landlock.restrict(isolation.LANDLOCK_WRITABLE)
     if config["backend"] != "process":
         # programs print to files in memory, which these processes make for them
         isolation.confine_zygote("memfd_create")

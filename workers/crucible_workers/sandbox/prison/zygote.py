@@ -18,7 +18,7 @@ import socket
 import sys
 from typing import Any
 
-from . import container, isolation, system_calls
+from . import container, isolation, landlock, system_calls
 from .box import Box, MountedBox, SharedBox, serve_renewals
 from .frames import ChannelClosed, receive_message, send_message
 
@@ -42,6 +42,7 @@ def _serve(control: socket.socket, config: dict[str, Any], line: list[int]) -> N
     role = importlib.import_module(f".{config['role']}s", __package__)
     try:
         box = _enter(control, config, line)
+        _restrict(config)
         role.confine(config)
     except (system_calls.StepFailed, ChannelClosed, OSError) as error:
         send_message(control, {"open": False, "reason": str(error)})
@@ -95,6 +96,14 @@ def _enter(control: socket.socket, config: dict[str, Any], line: list[int]) -> B
         isolation.unshare(system_calls.CLONE_NEWNS, "mount namespaces")
     isolation.unshare(system_calls.CLONE_NEWPID, "process namespaces")
     return MountedBox(_become_first_process(control, line), _FIRST_BOX_MIB)
+
+
+def _restrict(config: dict[str, Any]) -> None:
+    """Raise the second wall around files, for every role alike."""
+    if config["backend"] == "container":
+        container.restrict(config)
+    elif config["backend"] == "namespaces":
+        landlock.restrict(isolation.LANDLOCK_WRITABLE)
 
 
 def _prefer_to_die() -> None:

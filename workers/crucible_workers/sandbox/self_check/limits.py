@@ -81,7 +81,7 @@ _SPACE = (
         Outcome.OUTPUT_LIMIT,
         "def attempt():\n    while True: print('x' * 10000)",
     ),
-    _excess("returns too much", Outcome.OUTPUT_LIMIT, "def attempt(): return 'x' * (100 << 20)"),
+    _excess("returns too much", Outcome.OUTPUT_LIMIT, "def attempt(): return 'x' * (66 << 20)"),
     attack(
         "fills the disk", "resources", "open('/tmp/x', 'wb').write(bytes(32 << 20))\nreturn True"
     ),
@@ -112,9 +112,12 @@ _SPACE = (
         "resources",
         """
         import os
-        for _ in range(20000):
-            os.mkdir('d')
-            os.chdir('d')
+        for number in range(20000):
+            # the kernel walks up to the root each time where landlock asks it to
+            if number % 50 == 0:
+                os.chdir('/tmp')
+            os.mkdir(f'd{number}')
+            os.chdir(f'd{number}')
         return True
         """,
     ),
