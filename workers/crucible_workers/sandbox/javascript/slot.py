@@ -36,7 +36,7 @@ from crucible_workers.sandbox.deaths import Finding, Judging, conclude
 from crucible_workers.sandbox.guard import WallGuard, wait_unless_idle
 from crucible_workers.sandbox.javascript.driver import Driver
 from crucible_workers.sandbox.javascript.gate import is_plain, needs_node
-from crucible_workers.sandbox.javascript.node import find_node
+from crucible_workers.sandbox.javascript.node import Node, find_node
 from crucible_workers.sandbox.javascript.node_process import NodeProcess
 from crucible_workers.sandbox.javascript.whole_scripts import judge_stdio
 from crucible_workers.sandbox.prison.frames import ChannelClosed
@@ -220,11 +220,19 @@ class NodeSlot:
             number, backend, runtime = self._opening
             node = find_node(backend)
             cell = Cell(number, _FIRST_PLACE + _KINDS.index(kind))
-            if backend != "process":
-                runtime = replace(runtime, binds=node.binds, masks=())
-            prison = Prison("node", cell, backend, (), runtime)
+            prison = Prison("node", cell, backend, (), _inside(backend, runtime, node))
             self._processes[kind] = NodeProcess(prison, node)
         return self._processes[kind]
+
+
+def _inside(backend: str, runtime: Runtime, node: Node) -> Runtime:
+    """What a prison must hold for Node to run."""
+    if backend == "process":
+        return runtime
+    if backend == "container":
+        # the zygote starts inside, so its Python must be there too
+        return replace(runtime, binds=tuple(dict.fromkeys((*runtime.binds, *node.binds))))
+    return replace(runtime, binds=node.binds, masks=())
 
 
 def _is_usual(verdict: list[Any]) -> bool:

@@ -55,7 +55,9 @@ class Keeper:
         self._config = config
         self._box = box
         self._is_walled = config["backend"] != "process"
-        self._own_namespace = os.pidfd_open(os.getpid()) if self._is_walled else -1
+        #: a container ends the process with everything else in it
+        self._has_namespaces = config["backend"] == "namespaces"
+        self._own_namespace = os.pidfd_open(os.getpid()) if self._has_namespaces else -1
         #: descriptors for the next process; a message brings a few only
         self._kept: list[int] = []
         self._child = 0
@@ -100,7 +102,7 @@ class Keeper:
 
     def _start(self, message: dict[str, Any]) -> None:
         self._box.resize(message["limits"]["file_mib"])
-        if self._is_walled:
+        if self._has_namespaces:
             isolation.join_pid_namespace(self._own_namespace)
             isolation.unshare(system_calls.CLONE_NEWPID, "a process namespace per program")
         complaints, complain = os.pipe2(os.O_CLOEXEC)
@@ -160,7 +162,7 @@ class Keeper:
 
     def _bury(self, reason: str) -> None:
         """Kill what is left of the process and report how it ended."""
-        ending = bury(self._child, self._pidfd, reason, has_namespace=self._is_walled)
+        ending = bury(self._child, self._pidfd, reason, has_namespace=self._has_namespaces)
         self._child, self._pidfd, self._cpu_end = 0, -1, float("inf")
         self._box.clean()
         self._report(ending)
