@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from celery.exceptions import TimeoutError as NoAnswer
@@ -23,6 +25,10 @@ _LOOK_SECONDS = 0.002
 #: seconds the first connection of a process may take, and each answer on it: a person waits
 _REACH_SECONDS = 1.2
 
+#: waits between tries of who has nothing better to do, the last of them for ever: a restart of
+#: Redis is over within a few, and a longer outage costs one line every quarter of a minute
+_PATIENCE_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
@@ -39,6 +45,21 @@ def send(signature: Signature) -> AsyncResult:
         if _is_lost_broker(error):
             raise _broker_unavailable(error) from error
         raise
+
+
+def send_patiently(signature: Signature) -> None:
+    """Send one task, however long the broker is away: for answers that took long to find.
+
+    Raises nothing for a broker that is away; a process that must end is killed by its supervisor.
+    """
+    for wait in chain(_PATIENCE_SECONDS, repeat(_PATIENCE_SECONDS[-1])):
+        try:
+            send(signature)
+        except BrokerUnavailable as error:
+            log.warning("broker_away", problem=error.message, wait_seconds=wait)
+            time.sleep(wait)
+        else:
+            return
 
 
 def send_and_wait(

@@ -15,6 +15,7 @@ from crucible_infra.errors import (
     ServerTimeout,
     StorageError,
 )
+from crucible_tasks import sending
 from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.control import STORE_COMPLETIONS
 from crucible_tasks.generation import (
@@ -45,7 +46,8 @@ _leases = Leases(open_model)
 def generate(request: GenerationRequest) -> Generation:
     """Sample what is asked for and send it to the controller, which stores it."""
     generation = sample(request, _leases)
-    STORE_COMPLETIONS.signature(generation).apply_async()
+    # a model may have taken minutes for it
+    sending.send_patiently(STORE_COMPLETIONS.signature(generation))
     return generation
 
 
