@@ -78,6 +78,8 @@ class BenchmarkPlan:
     limits: Limits | None = None
     #: groups the runs of a matrix
     sweep_id: str | None = None
+    #: one of PRIORITIES
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
