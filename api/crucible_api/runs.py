@@ -37,7 +37,6 @@ from crucible_tasks.challenge import Limits
 from crucible_tasks.challenges import Dataset, decode, encode
 from crucible_tasks.control import RECONCILE, Reconcile
 from crucible_tasks.planning import (
-    PRIORITIES,
     BenchmarkPlan,
     EvaluationPlan,
     ImportedCompletion,
@@ -45,6 +44,7 @@ from crucible_tasks.planning import (
     grader_label,
     refuse_unjudgeable,
 )
+from crucible_tasks.priority import PRIORITIES
 from crucible_tasks.scores import Counts
 
 if TYPE_CHECKING:

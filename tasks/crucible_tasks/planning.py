@@ -34,9 +34,6 @@ LIVE_COMPLETIONS = 8
 #: servers that answer from memory
 _INSTANT_SERVERS = ("replay", "reference")
 
-#: how urgent a run may be, higher goes first; 21 steps, because nobody tells more apart
-PRIORITIES = range(-10, 11)
-
 
 class RunState(StrEnum):
     """Where a run stands."""

@@ -19,7 +19,7 @@ import yaml
 
 from crucible_infra.errors import FormatError, InvalidInput, InvalidModelSpec
 from crucible_tasks.model_spec import parse as parse_model
-from crucible_tasks.planning import PRIORITIES
+from crucible_tasks.priority import PRIORITIES
 
 #: a thousand models fit; PyYAML reads this much in half a second
 MAX_BYTES = 65_536
@@ -242,7 +242,7 @@ class _Reader:
             yield from yaml.parse(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            line = None if mark is None else mark.line + 1
+            line = mark.line + 1 if mark else None
             problem = f"is not YAML: {error.problem or error.context}"
             raise FormatError.at(self._path, line, problem) from error
         except yaml.reader.ReaderError as error:
@@ -258,7 +258,9 @@ class _Reader:
 
 
 def _line(event: yaml.Event) -> int:
-    line: int = event.start_mark.line
+    mark = event.start_mark
+    assert mark is not None
+    line: int = mark.line
     return line + 1
 
 
