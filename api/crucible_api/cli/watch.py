@@ -56,7 +56,7 @@ class Watch:
             planned=sum(one.planned for one in found),
             generated=sum(one.generated for one in found),
             judged=sum(one.judged for one in found),
-            left=sum(one.left for one in self.begun.values())
+            left=sum(one.left for one in self.begun.values() if _is_live(one))
             + sum(one.planned - one.judged for one in to_begin),
         )
 
