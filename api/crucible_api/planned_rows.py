@@ -37,8 +37,8 @@ class PlannedRows:
     completions: tuple[CompletionRow, ...] = ()
 
 
-def benchmark_rows(plan: BenchmarkPlan, artifact: str) -> PlannedRows:
-    """The rows of a run that samples."""
+def benchmark_rows(plan: BenchmarkPlan, artifact: str, owner: str | None) -> PlannedRows:
+    """The rows of a run that samples; see `owner` for whose it is."""
     now = time.time()
     challenges = planned_challenges(plan)
     run = RunRow(
@@ -65,11 +65,13 @@ def benchmark_rows(plan: BenchmarkPlan, artifact: str) -> PlannedRows:
             asked=Asked(plan.model, plan.sampling, plan.seed, plan.n),
         ),
         created_at=now,
+        owner=owner,
+        priority=plan.priority,
     )
     return PlannedRows(run, _challenge_rows(run.id, challenges))
 
 
-def evaluation_rows(plan: EvaluationPlan, artifact: str) -> PlannedRows:
+def evaluation_rows(plan: EvaluationPlan, artifact: str, owner: str | None) -> PlannedRows:
     """The rows of a run whose completions are there already.
 
     Only the challenges the file answers are part of it, as with a limit. Raises InvalidInput when
@@ -104,6 +106,7 @@ def evaluation_rows(plan: EvaluationPlan, artifact: str) -> PlannedRows:
             plan.dataset, plan.limits, challenges=len(challenges), source=plan.source
         ),
         created_at=now,
+        owner=owner,
     )
     rows = tuple(_completion_rows(run.id, plan.completions))
     return PlannedRows(run, _challenge_rows(run.id, challenges), rows)

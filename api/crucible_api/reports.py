@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from crucible_infra.database.attempts import Stage
 from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.quality import Quality
 from crucible_tasks.scores import Score
@@ -36,6 +37,8 @@ class RunInfo:
     sweep_id: str | None
     #: when a worker last answered
     heard_at: float | None = None
+    #: higher goes first
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,17 @@ class OutcomeCount:
 
     outcome: Outcome
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Challenges that lack something for one and the same reason."""
+
+    stage: Stage
+    reason: str
+    task_ids: tuple[str, ...]
+    #: whether nothing more is asked for until somebody resumes the run
+    is_given_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +74,20 @@ class Progress:
     infra: int
     #: why something is missing, most frequent first
     failures: tuple[str, ...]
+    #: whether the run is the work of one process, and ends or pauses with it
+    is_owned: bool = False
+    #: the failures with every challenge they hit
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self.state not in (RunState.PLANNED, RunState.RUNNING)
+
+    @property
+    def left(self) -> int:
+        """Completions that will still get a verdict, as things stand."""
+        return 0 if self.is_over else max(0, self.planned - self.judged - self.infra)
 
 
 @dataclass(frozen=True, slots=True)

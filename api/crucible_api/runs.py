@@ -44,10 +44,12 @@ from crucible_tasks.planning import (
     grader_label,
     refuse_unjudgeable,
 )
+from crucible_tasks.priority import PRIORITIES
 from crucible_tasks.scores import Counts
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
+    from sqlalchemy import Connection
 
 #: names the newest run
 LATEST = "latest"
@@ -81,7 +83,7 @@ class Runs:
         if plan.n < 1 or not plan.dataset.challenges:
             raise InvalidInput("a run needs at least one completion of one challenge")
         refuse_unjudgeable(plan.dataset)
-        return self._plan(benchmark_rows(plan, self.artifacts.put(encode(plan.dataset))))
+        return self._plan(benchmark_rows(plan, self.artifacts.put(encode(plan.dataset)), _owner()))
 
     def plan_evaluation(
         self,
@@ -98,46 +100,62 @@ class Runs:
         """
         refuse_unjudgeable(dataset)
         plan = EvaluationPlan(dataset, completions, ks, limits, source)
-        return self._plan(evaluation_rows(plan, self.artifacts.put(encode(dataset))))
+        return self._plan(evaluation_rows(plan, self.artifacts.put(encode(dataset)), _owner()))
 
     def start(self, run_id: str) -> None:
-        """Let the controller send whatever is missing, whatever was given up or sent before.
+        """Begin a planned run; one that was stopped or paused before its turn stays as it is.
 
-        A finished run stays as it is. Raises BrokerUnavailable.
+        Raises BrokerUnavailable.
         """
         with self.database.writing() as connection:
             run = _found(run_id, lock_run(connection, run_id))
-            if run.state == RunState.FINISHED:
+            if run.state != RunState.PLANNED:
                 return
-            forget_attempts(connection, run_id)
-            update_run(
-                connection,
-                run_id,
-                state=RunState.RUNNING,
-                seconds_before=standing.seconds_worked(run) or 0.0,
-                started_at=time.time(),
-                finished_at=None,
-                owner=_owner(),
-            )
+            _set_off(connection, run, _owner())
         self.send(RECONCILE.signature(Reconcile(run_id)))
 
     def resume(self, run_id: str) -> None:
-        """Go on with a run that was stopped, killed or given up; the same as `start`."""
-        self.start(run_id)
+        """Go on with a run that was paused, stopped, killed or given up, whatever was sent before.
+
+        A finished run stays as it is. Raises BrokerUnavailable.
+        """
+        if self._set_off_again(run_id, _owner()):
+            self.send(RECONCILE.signature(Reconcile(run_id)))
+
+    def hand_over(self, run_id: str) -> None:
+        """Let the cluster of this database go on with a run; needs no broker here.
+
+        Its controller finds the run when it next looks what is missing.
+        """
+        self._set_off_again(run_id, None)
+
+    def pause(self, run_id: str) -> bool:
+        """Send nothing new of this run until it is resumed; what is under way is still stored.
+
+        Returns whether there was anything to pause.
+        """
+        return self._halt(run_id, RunState.PAUSED, (RunState.PLANNED, RunState.RUNNING))
 
     def stop(self, run_id: str) -> bool:
         """Send nothing more of this run; what is under way is still stored.
 
         Returns whether there was anything to stop.
         """
+        is_open = (RunState.PLANNED, RunState.RUNNING, RunState.PAUSED, RunState.INTERRUPTED)
+        return self._halt(run_id, RunState.STOPPED, is_open)
+
+    def set_priority(self, run_id: str, priority: int) -> bool:
+        """Let a run go before (higher) or after (lower) others; takes effect while it runs.
+
+        Returns whether there is anything left that could go first. Raises InvalidInput.
+        """
+        if priority not in PRIORITIES:
+            raise InvalidInput(f"a priority is from {PRIORITIES.start} to {PRIORITIES.stop - 1}")
         with self.database.writing() as connection:
             run = _found(run_id, lock_run(connection, run_id))
-            is_open = run.state in (RunState.PLANNED, RunState.RUNNING)
+            is_open = run.state != RunState.FINISHED
             if is_open:
-                # nothing was worked since its process ended
-                was_left = standing.state_of(run) is RunState.INTERRUPTED
-                ended = run.heard_at or run.started_at if was_left else time.time()
-                update_run(connection, run_id, state=RunState.STOPPED, finished_at=ended)
+                update_run(connection, run_id, priority=priority)
         return is_open
 
     def regrade(self, run_id: str) -> None:
@@ -231,6 +249,26 @@ class Runs:
             )
             return write_export(exported, directory)
 
+    def _set_off_again(self, run_id: str, owner: str | None) -> bool:
+        with self.database.writing() as connection:
+            run = _found(run_id, lock_run(connection, run_id))
+            if run.state == RunState.FINISHED:
+                return False
+            _set_off(connection, run, owner)
+        return True
+
+    def _halt(self, run_id: str, state: RunState, wanted: Sequence[RunState]) -> bool:
+        with self.database.writing() as connection:
+            run = _found(run_id, lock_run(connection, run_id))
+            found = standing.state_of(run)
+            if found not in wanted:
+                return False
+            # nothing was worked since its process ended, or since it was paused
+            was_idle = found in (RunState.INTERRUPTED, RunState.PAUSED)
+            ended = run.finished_at or run.heard_at or run.started_at if was_idle else time.time()
+            update_run(connection, run_id, state=state, finished_at=ended)
+        return True
+
     def _plan(self, rows: PlannedRows) -> str:
         with self.database.writing() as connection:
             insert_run(connection, rows.run, rows.challenges)
@@ -244,6 +282,20 @@ def open_runs(settings: Settings) -> Runs:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     return Runs(open_database(settings.database_url), open_store(settings.artifacts_url))
+
+
+def _set_off(connection: Connection, run: RunRow, owner: str | None) -> None:
+    """Let the controller send whatever is missing, whatever was given up or sent before."""
+    forget_attempts(connection, run.id)
+    update_run(
+        connection,
+        run.id,
+        state=RunState.RUNNING,
+        seconds_before=standing.seconds_worked(run) or 0.0,
+        started_at=time.time(),
+        finished_at=None,
+        owner=owner,
+    )
 
 
 def _owner() -> str | None:

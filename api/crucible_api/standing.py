@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection
 
-from crucible_api.reports import OutcomeCount, Progress, RunInfo, RunSummary, VerdictRow
+from crucible_api.reports import Gap, OutcomeCount, Progress, RunInfo, RunSummary, VerdictRow
 from crucible_infra.database.attempts import AttemptRow, Stage, failures_of, given_up_stages
 from crucible_infra.database.counts import (
     challenge_counts,
@@ -47,12 +47,14 @@ def run_info(run: RunRow, challenges: int) -> RunInfo:
         finished_at=run.finished_at,
         sweep_id=run.sweep_id,
         heard_at=run.heard_at,
+        priority=run.priority,
     )
 
 
 def state_of(run: RunRow) -> RunState:
-    """Where a run stands; one whose process was killed still says "running" in its row."""
-    is_left = run.state == RunState.RUNNING and run.owner is not None and has_ended(run.owner)
+    """Where a run stands; one whose process was killed says something else in its row."""
+    is_open = run.state in (RunState.PLANNED, RunState.RUNNING)
+    is_left = is_open and run.owner is not None and has_ended(run.owner)
     return RunState.INTERRUPTED if is_left else RunState(run.state)
 
 
@@ -72,6 +74,8 @@ def progress(connection: Connection, run: RunRow) -> Progress:
         ),
         infra=_given_up(connection, run, failures),
         failures=_failures(failures),
+        is_owned=run.owner is not None,
+        gaps=_gaps(failures),
     )
 
 
@@ -82,7 +86,7 @@ def summary(connection: Connection, run: RunRow) -> RunSummary:
     isolation = _isolation(connection, run)
     return RunSummary(
         run=run_info(run, challenges),
-        scores=_scores(connection, run),
+        scores=scores(connection, run),
         quality=_quality(connection, run, found),
         progress=found,
         seconds=seconds_worked(run),
@@ -154,7 +158,21 @@ def _failures(attempts: Iterable[AttemptRow]) -> tuple[str, ...]:
     )
 
 
-def _scores(connection: Connection, run: RunRow) -> tuple[Score, ...]:
+def _gaps(attempts: Iterable[AttemptRow]) -> tuple[Gap, ...]:
+    """The same in full: what was given up first, then the most frequent."""
+    hit: dict[tuple[bool, str, str], list[str]] = {}
+    for attempt in attempts:
+        key = (attempt.is_given_up, attempt.stage, attempt.reason or "no reason was told")
+        hit.setdefault(key, []).append(attempt.task_id)
+    ordered = sorted(hit.items(), key=lambda item: (not item[0][0], -len(item[1]), item[0]))
+    return tuple(
+        Gap(Stage(stage), reason, tuple(task_ids), is_given_up)
+        for (is_given_up, stage, reason), task_ids in ordered
+    )
+
+
+def scores(connection: Connection, run: RunRow) -> tuple[Score, ...]:
+    """pass@k at every k of the run; what is not known yet says why."""
     if run.state in _SETTLED:
         return tuple(_stored(row) for row in scores_of(connection, run.id, run.grader))
     found = counts(connection, run)

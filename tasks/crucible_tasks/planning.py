@@ -40,6 +40,8 @@ class RunState(StrEnum):
 
     PLANNED = "planned"
     RUNNING = "running"
+    #: on purpose and for a while: nothing new is sent, what arrives is stored
+    PAUSED = "paused"
     STOPPED = "stopped"
     #: every completion has a verdict
     FINISHED = "finished"
@@ -73,6 +75,8 @@ class BenchmarkPlan:
     limits: Limits | None = None
     #: groups the runs of a matrix
     sweep_id: str | None = None
+    #: one of PRIORITIES
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

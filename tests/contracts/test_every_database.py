@@ -19,9 +19,10 @@ from crucible_infra.database.completions import (
     unjudged,
 )
 from crucible_infra.database.counts import graded_counts, outcome_counts, text_count
-from crucible_infra.database.runs import RunRow, find_run, lock_run
+from crucible_infra.database.runs import RunRow, find_run, lock_run, running_ids, update_run
 from crucible_infra.database.verdicts import VerdictRow, insert_verdicts
 from crucible_infra.errors import SchemaOutdated
+from crucible_tasks.planning import RunState
 from crucible_tasks.verdict import Outcome
 
 ODD_TEXT = "a\x00b\x10c\ud800d\U0001f600\r\n\u2028"
@@ -127,6 +128,23 @@ def test_texts_are_counted_per_challenge(database: Database, run: RunRow) -> Non
         insert_completions(connection, rows)
         found = text_count(connection, run.id)
     assert (found.empty, found.truncated, found.duplicates) == (1, 1, 1)
+
+
+def test_the_most_urgent_run_that_is_not_paused_comes_first(
+    database: Database, tmp_path: Path
+) -> None:
+    runs = scripted_run.Workshop(database, tmp_path).runs
+    old, young, urgent, paused = (runs.plan_benchmark(scripted_run.plan()) for _ in range(4))
+    with database.writing() as connection:
+        for run_id in (old, young, urgent):
+            update_run(connection, run_id, state=RunState.RUNNING)
+        update_run(connection, urgent, priority=10)
+        update_run(connection, young, priority=-10)
+        update_run(connection, paused, priority=5, state=RunState.PAUSED)
+        assert running_ids(connection) == (urgent, old, young)
+        found = find_run(connection, paused)
+    assert found is not None
+    assert (found.priority, found.state) == (5, "paused")
 
 
 def test_writers_of_one_run_take_turns(database: Database, run: RunRow) -> None:

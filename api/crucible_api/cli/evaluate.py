@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crucible_api.cli import files, hands, options
-from crucible_api.cli.benchmark import CUSTOMARY_KS, DEFAULT_DATASET, limits_for
+from crucible_api.cli.matrix import limits_for
 from crucible_api.cli.output import Voice, plural
+from crucible_api.cli.wish import CUSTOMARY_KS, DEFAULT_DATASET
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def command(
         run_id = _plan(runs, Wish(**rest), voice)
         with following.stoppable(runs, [run_id], voice):
             runs.start(run_id)
-            following.follow(runs, run_id, voice)
+            following.follow(runs, [run_id], voice)
     summary = runs.summary(run_id)
     report.show([summary], voice, output=output)
     if output is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from crucible_api.cli import interruption
 from crucible_api.cli.output import Voice, coverage_text, percent, plural
-from crucible_api.cli.progress import Meter, Standing
+from crucible_api.cli.progress import Meter
+from crucible_api.cli.watch import Watch
 from crucible_infra.errors import GateNotMet, RunIncomplete
 from crucible_infra.settings import current
 
@@ -27,44 +28,84 @@ _LOOK_EVERY_CLUSTER = 1.0
 #: 32,800 completions takes some 6 ms, so this makes the pause 0.6 s
 _LOOKING_SHARE = 0.01
 
+#: seconds; a sweep of a thousand runs still shows that it lives
+_LOOK_AT_LEAST_EVERY = 5.0
+
 #: a server that fails differently every time must not fill the screen
 _TOLD_FAILURES = 5
 
 
-def follow(runs: Runs, run_id: str, voice: Voice, *, label: str = "") -> Progress:
-    """Show a run's progress until it is finished, stopped, incomplete or its process has ended.
+def follow(
+    runs: Runs,
+    run_ids: Sequence[str],
+    voice: Voice,
+    *,
+    begin: Callable[[str], object] | None = None,
+    name: str = "",
+) -> None:
+    """Show the progress of runs until nothing more happens to any of them by itself.
 
-    `label` names the run where several are followed.
+    With `begin` they are begun here, one after the other, as a laptop does them. A run of a
+    cluster that is paused is waited for; one of a process has ended with it. `name` is what
+    several runs are called.
     """
-    pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
     from crucible_tasks.embedded import raise_if_full
 
-    told: set[str] = set()
-    away: set[str] = set()
+    watch = Watch(runs, run_ids, begin)
+    teller = _Teller(voice)
+    pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
+    label = "" if len(run_ids) == 1 else name or plural(len(run_ids), "run")
     with Meter(voice, label=label) as meter:
         while True:
             began = time.thread_time()
-            progress = runs.progress(run_id)
+            watch.look()
             cost = time.thread_time() - began
-            away = _tell_outages(away, voice)
-            _tell_failures(progress, told, voice)
-            meter.show(Standing(progress.planned, progress.generated, progress.judged))
-            if progress.is_over:
-                return progress
+            teller.tell(watch)
+            meter.show(watch.standing, done=watch.done_text)
+            if watch.is_over:
+                return
             interruption.raise_if_received()
             if current().is_embedded:
                 raise_if_full()
-            time.sleep(max(pause, cost / _LOOKING_SHARE))
+            time.sleep(min(max(pause, cost / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY))
 
 
-def _tell_failures(progress: Progress, told: set[str], voice: Voice) -> None:
-    """Say each reason once, while there is time to do something about it."""
-    for failure in progress.failures:
-        # "HumanEval/0: reason" becomes "2 challenges: reason" when it hits another
-        reason = failure.partition(": ")[2]
-        if reason not in told and len(told) < _TOLD_FAILURES:
-            told.add(reason)
-            voice.warn(failure)
+class _Teller:
+    """Says what a person should know while runs go on, each thing once."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self._reasons: set[str] = set()
+        self._away: set[str] = set()
+        self._halted: dict[str, str] = {}
+
+    def tell(self, watch: Watch) -> None:
+        """Say what is new."""
+        self._away = _tell_outages(self._away, self._voice)
+        for run_id, progress in watch.begun.items():
+            self._tell_failures(progress)
+            self._tell_halt(run_id, progress)
+
+    def _tell_failures(self, progress: Progress) -> None:
+        """While there is time to do something about it."""
+        for failure in progress.failures:
+            # "HumanEval/0: reason" becomes "2 challenges: reason" when it hits another
+            reason = failure.partition(": ")[2]
+            if reason not in self._reasons and len(self._reasons) < _TOLD_FAILURES:
+                self._reasons.add(reason)
+                self._voice.warn(failure)
+
+    def _tell_halt(self, run_id: str, progress: Progress) -> None:
+        """Somebody paused or stopped it from another terminal, or lets it go on."""
+        told = self._halted.get(run_id)
+        if progress.state == told:
+            return
+        if progress.state in ("paused", "stopped"):
+            self._halted[run_id] = progress.state
+            self._voice.warn(f"run {run_id} was {progress.state}: crucible runs resume {run_id}")
+        elif told is not None:
+            del self._halted[run_id]
+            self._voice.talk(f"run {run_id} goes on")
 
 
 def _tell_outages(told: set[str], voice: Voice) -> set[str]:
@@ -106,6 +147,15 @@ def demand(summaries: Sequence[RunSummary], gate: Gate | None) -> None:
     A samples file that leaves challenges out is complete in itself, but no ground for a gate: the
     answers it lacks may be those that would have failed.
     """
+    incomplete = [one for one in summaries if one.progress.planned > one.progress.judged]
+    if len(incomplete) > 1:
+        names = " ".join(summary.run.id for summary in incomplete)
+        # every run of a sweep is resumed by the sweep's name
+        whole = len(incomplete) == len(summaries) and summaries[0].run.sweep_id
+        raise RunIncomplete(
+            f"{len(incomplete)} of {len(summaries)} runs lack verdicts",
+            hint=f"crucible runs resume {whole or names}",
+        )
     for summary in summaries:
         demand_complete(summary, gate)
     if gate is not None:

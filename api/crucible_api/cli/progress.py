@@ -17,6 +17,7 @@ from typing import Any, Self, TextIO, cast
 import click
 
 from crucible_api.cli.output import Voice, duration
+from crucible_api.cli.pace import Pace
 
 #: where nothing overwrites itself, a log should stay readable
 LINE_EVERY_SHARE = 0.1
@@ -30,11 +31,13 @@ _BAR_CELLS = 24
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a run is, counted in completions."""
+    """How far a run or sweep is, counted in completions."""
 
     planned: int
     generated: int
     judged: int
+    #: completions that will still get a verdict as things stand: not what was given up or paused
+    left: int
 
     @property
     def share(self) -> float:
@@ -43,7 +46,7 @@ class Standing:
 
 
 class Meter:
-    """Shows one run's progress; closes with the bar wiped away."""
+    """Shows the progress of a run or sweep; closes with the bar wiped away."""
 
     def __init__(
         self, voice: Voice, clock: Callable[[], float] = time.monotonic, *, label: str = ""
@@ -52,10 +55,11 @@ class Meter:
         self._label = f"{label}  " if label else ""
         self._clock = clock
         self._started = clock()
-        self._first: Standing | None = None
+        self._pace = Pace()
         self._last_share = 0.0
         self._last_time = self._started
         self._width = 0
+        self._done = ""
 
     def __enter__(self) -> Self:
         self._terminal = sys.stderr
@@ -78,24 +82,27 @@ class Meter:
             self._terminal.write(f"\r{' ' * self._width}\r")
             self._width = 0
 
-    def show(self, standing: Standing) -> None:
-        """Say it if it is time to."""
-        if self._first is None:
-            self._first = standing
+    def show(self, standing: Standing, *, done: str = "") -> None:
+        """Say it if it is time to; `done` tells how many of several runs are."""
+        self._done = f"{done}  " if done else ""
         now = self._clock()
+        self._pace.note(now, standing.judged)
         if self._voice.has_bar:
             if now - self._last_time >= BAR_EVERY_SECONDS or not self._width:
                 self._last_time = now
                 self._write(self._bar(standing))
         elif self._is_due(standing, now):
             self._last_time, self._last_share = now, standing.share
-            self._voice.talk(f"{self._label}{self._text(standing)}")
+            self._voice.talk(self._line(standing))
 
     def _is_due(self, standing: Standing, now: float) -> bool:
         # a hair of slack: ten steps of 0.1 do not add up to 1.0
         if standing.share - self._last_share >= LINE_EVERY_SHARE - 1e-9:
             return True
         return now - self._last_time >= LINE_EVERY_SECONDS
+
+    def _line(self, standing: Standing) -> str:
+        return f"{self._label}{self._done}{self._text(standing)}"
 
     def _text(self, standing: Standing) -> str:
         parts = [f"{100 * standing.share:3.0f} %", f"{standing.judged}/{standing.planned} judged"]
@@ -105,16 +112,18 @@ class Meter:
         return "  ".join(parts)
 
     def _times(self, standing: Standing) -> str:
-        elapsed = self._clock() - self._started
-        gained = standing.judged - (self._first.judged if self._first else 0)
-        if not gained or standing.judged >= standing.planned:
-            return duration(elapsed)
-        left = elapsed * (standing.planned - standing.judged) / gained
-        return f"{duration(elapsed)}, about {duration(left)} left"
+        now = self._clock()
+        elapsed = duration(now - self._started)
+        if not standing.left:
+            return elapsed
+        left = self._pace.seconds_for(standing.left, now)
+        told = "time left unknown" if left is None else f"about {duration(left)} left"
+        return f"{elapsed}, {told}"
 
     def _bar(self, standing: Standing) -> str:
         full = round(_BAR_CELLS * standing.share)
-        return f"{'█' * full}{'░' * (_BAR_CELLS - full)} {self._label}{self._text(standing)}"
+        bar = f"{'█' * full}{'░' * (_BAR_CELLS - full)}"
+        return f"{bar} {self._line(standing)}"
 
     def _write(self, text: str) -> None:
         shown = text[: _columns() - 1]

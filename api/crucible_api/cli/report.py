@@ -10,7 +10,7 @@ from crucible_api.cli.files import STDOUT
 from crucible_api.cli.output import Column, Voice, coverage_text, duration, percent
 
 if TYPE_CHECKING:
-    from crucible_api.reports import RunSummary
+    from crucible_api.reports import Gap, RunSummary
     from crucible_tasks.scores import Score
 
 
@@ -49,8 +49,10 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
     run, progress = summary.run, summary.progress
     return {
         "run": run.id,
+        "sweep": run.sweep_id,
         "kind": str(run.kind),
         "state": str(run.state),
+        "priority": run.priority,
         "model": run.model,
         "dataset": run.dataset,
         "grader": run.grader,
@@ -66,9 +68,19 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
         "outcomes": {str(item.outcome): item.count for item in summary.outcomes},
         "validity": summary.quality.line,
         "failures": list(progress.failures),
+        "gaps": [_gap_object(gap) for gap in progress.gaps],
         "seconds": summary.seconds,
         "created_at": run.created_at,
         "manifest": summary.manifest,
+    }
+
+
+def _gap_object(gap: Gap) -> dict[str, Any]:
+    return {
+        "stage": str(gap.stage),
+        "is_given_up": gap.is_given_up,
+        "reason": gap.reason,
+        "challenges": list(gap.task_ids),
     }
 
 

@@ -1,43 +1,65 @@
-"""`crucible runs follow`: watch a run until it is done."""
+"""`crucible runs follow`: watch a run or a sweep until it is done."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from crucible_api.cli import options
+from crucible_api.cli import options, selection
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
+if TYPE_CHECKING:
+    from crucible_api.runs import Runs
+    from crucible_api.sweeps import Selected
+
 EPILOG = f"""\b
 Examples:
   crucible runs follow latest
+  crucible runs follow 20260131-120000-abcd
 
-Ctrl-C leaves the run alone. {options.RUN_HELP}
+Ctrl-C leaves the run alone. The time left is an estimate from the last five minutes; it is
+unknown until verdicts have come in for some seconds. {selection.HELP}
 """
 
 
 @click.command(epilog=EPILOG)
-@options.run
+@click.argument("name", metavar="RUN_OR_SWEEP")
 @options.gate
 @options.speaking
-def command(voice: Voice, *, run: str, gate: options.Gate | None) -> None:
-    """Watch a run until it is done, then print its result."""
+def command(voice: Voice, *, name: str, gate: options.Gate | None) -> None:
+    """Watch a run or a sweep until it is done, then print its result.
+
+    Works from any machine that reaches the database.
+    """
     from crucible_api.cli import following, interruption, report
     from crucible_api.runs import open_runs
-    from crucible_tasks.planning import RunState
+    from crucible_api.sweeps import select
 
     runs = open_runs(current())
-    found = runs.find_run(run)
-    if found.state is RunState.PLANNED:
-        raise InvalidInput(
-            f"run {found.id} was never started", hint=f"crucible runs resume {found.id}"
-        )
+    found = select(runs, name)
+    _refuse_planned(runs, found)
+    run_ids = [run.id for run in found.runs]
     try:
-        following.follow(runs, found.id, voice)
+        following.follow(runs, run_ids, voice, name=f"sweep {found.id}")
     except KeyboardInterrupt as interrupt:
         interruption.say(interrupt, f"still running; crucible runs stop {found.id}", voice)
         raise
-    summary = runs.summary(found.id)
-    report.show([summary], voice)
-    following.demand([summary], gate)
+    summaries = [runs.summary(run_id) for run_id in run_ids]
+    report.show(summaries, voice)
+    following.demand(summaries, gate)
+
+
+def _refuse_planned(runs: Runs, found: Selected) -> None:
+    """Raise InvalidInput for what nobody will ever begin by itself."""
+    from crucible_tasks.planning import RunState
+
+    for run in found.runs:
+        if run.state is not RunState.PLANNED or runs.progress(run.id).is_owned:
+            return
+    noun = "run" if found.sweep_id is None else "sweep"
+    raise InvalidInput(
+        f"{noun} {found.id} was never started", hint=f"crucible runs resume {found.id}"
+    )

@@ -31,7 +31,7 @@ def command(voice: Voice, *, run: str, gate: options.Gate | None) -> None:
     run_id = runs.find_run(run).id
     with judging_hands(voice), following.stoppable(runs, [run_id], voice):
         runs.regrade(run_id)
-        following.follow(runs, run_id, voice)
+        following.follow(runs, [run_id], voice)
     summary = runs.summary(run_id)
     report.show([summary], voice)
     following.demand([summary], gate)

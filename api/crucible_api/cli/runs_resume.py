@@ -1,4 +1,4 @@
-"""`crucible runs resume`: go on with runs that were stopped, killed or left incomplete."""
+"""`crucible runs resume`: go on with runs or sweeps that were paused, stopped or killed."""
 
 from __future__ import annotations
 
@@ -7,54 +7,97 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crucible_api.cli import options
+from crucible_api.cli import options, selection
 from crucible_api.cli.output import Voice
+from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
+    from crucible_api.reports import RunInfo
     from crucible_api.runs import Runs
+    from crucible_api.sweeps import Selected
 
 EPILOG = f"""\b
 Examples:
   crucible runs resume latest
   crucible runs resume 20260131-12 20260131-13
+  crucible runs resume 20260131-120000-abcd --detach
 
-What has a verdict is not sampled or judged again. {options.RUN_HELP}
+What has a verdict is not sampled or judged again. {selection.HELP}
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("names", metavar="RUN…", nargs=-1, required=True)
+@selection.names
+@click.option("--detach", "is_detached", is_flag=True, help="Let the cluster go on, and leave.")
 @options.gate
 @options.speaking
-def command(voice: Voice, *, names: tuple[str, ...], gate: options.Gate | None) -> None:
-    """Go on with runs that were stopped, killed or left incomplete, and print their results."""
+def command(
+    voice: Voice, *, names: tuple[str, ...], is_detached: bool, gate: options.Gate | None
+) -> None:
+    """Go on with runs that were paused, stopped, killed or left incomplete; print their results."""
     from crucible_api.cli import following, report
     from crucible_api.cli.hands import judging_hands
     from crucible_api.runs import open_runs
 
     runs = open_runs(current())
-    found = list(dict.fromkeys(runs.find_run(name).id for name in names))
+    selected = selection.chosen(runs, names)
+    wanted = [run for one in selected for run in one.runs if _is_wanted(run, one)]
+    if is_detached:
+        _hand_over(runs, selected, wanted, voice)
+        return
+    run_ids = [run.id for run in selection.each_run(selected)]
+    begun = {run.id for run in wanted}
     with judging_hands(voice):
-        _refuse_dead_servers(runs, found)
-        with following.stoppable(runs, found, voice):
-            for number, run_id in enumerate(found, start=1):
-                runs.resume(run_id)
-                label = f"{number}/{len(found)} {run_id}" if len(found) > 1 else ""
-                following.follow(runs, run_id, voice, label=label)
-    summaries = [runs.summary(run_id) for run_id in found]
+        _refuse_dead_servers(runs, wanted)
+        with following.stoppable(runs, run_ids, voice):
+            begin = runs.resume if current().is_embedded else None
+            if begin is None:
+                for run_id in begun:
+                    runs.resume(run_id)
+            mine = [run_id for run_id in run_ids if begin is None or run_id in begun]
+            following.follow(runs, mine, voice, begin=begin, name=selection.named(selected))
+    summaries = [runs.summary(run_id) for run_id in run_ids]
     report.show(summaries, voice)
     following.demand(summaries, gate)
 
 
-def _refuse_dead_servers(runs: Runs, run_ids: Sequence[str]) -> None:
+def _is_wanted(run: RunInfo, one: Selected) -> bool:
+    """Whether to send what is missing: all of what is named, and what lies still of a sweep."""
+    from crucible_tasks.planning import RunState
+
+    if one.sweep_id is None:
+        return True
+    return run.state not in (RunState.RUNNING, RunState.FINISHED)
+
+
+def _hand_over(
+    runs: Runs, selected: Sequence[Selected], wanted: Sequence[RunInfo], voice: Voice
+) -> None:
+    """Let the cluster do it; a host without its broker leaves word in the database."""
+    settings = current()
+    if settings.is_embedded and settings.database_url.startswith("sqlite"):
+        raise InvalidInput(
+            "--detach needs a cluster: nothing would go on after this process ends",
+            hint="leave --detach out, or set CRUCIBLE_DATABASE_URL to the cluster's database",
+        )
+    go_on = runs.hand_over if settings.is_embedded else runs.resume
+    for run in wanted:
+        go_on(run.id)
+    if voice.is_json:
+        voice.data([{"run": run.id, "state": str(runs.find_run(run.id).state)} for run in wanted])
+    ids = selection.named(selected)
+    voice.talk(f"goes on; crucible runs follow {ids}")
+
+
+def _refuse_dead_servers(runs: Runs, wanted: Sequence[RunInfo]) -> None:
     """Raise ModelError before anything is waited for when what is missing cannot be sampled."""
     from crucible_api.cli.model_choice import describe
 
     specs = dict.fromkeys(
-        runs.find_run(run_id).model
-        for run_id in run_ids
-        if (progress := runs.progress(run_id)).generated < progress.planned
+        run.model
+        for run in wanted
+        if (progress := runs.progress(run.id)).generated < progress.planned
     )
     for spec in specs:
         describe(spec)

@@ -12,7 +12,7 @@ from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.reports import RunSummary, VerdictRow
+    from crucible_api.reports import Gap, RunSummary, VerdictRow
 
 EPILOG = f"""\b
 Examples:
@@ -22,6 +22,12 @@ Examples:
 
 {options.RUN_HELP}
 """
+
+#: challenges named per reason; more would push the scores off the screen
+_SHOWN_CHALLENGES = 8
+
+#: reasons named; a reason that holds a challenge's name is another one for each
+_SHOWN_GAPS = 10
 
 VERDICT_COLUMNS = (
     Column("challenge", style="bold", is_whole=True),
@@ -61,10 +67,23 @@ def _show_outcomes(summary: RunSummary, voice: Voice) -> None:
 
     counts = ", ".join(f"{item.outcome} {item.count}" for item in summary.outcomes) or "none yet"
     voice.answer(f"state: {summary.run.state}; outcomes: {counts}; grader: {summary.run.grader}")
-    for reason in summary.progress.failures:
-        voice.answer(f"missing because: {reason}")
+    gaps = summary.progress.gaps
+    for gap in gaps[:_SHOWN_GAPS]:
+        voice.answer(_gap_text(gap, is_open=not summary.progress.is_over))
+    if len(gaps) > _SHOWN_GAPS:
+        voice.answer(f"and {len(gaps) - _SHOWN_GAPS} more reasons (all with --json)")
     if summary.run.state is RunState.INTERRUPTED:
         voice.talk(f"its process has ended: crucible runs resume {summary.run.id}")
+
+
+def _gap_text(gap: Gap, *, is_open: bool) -> str:
+    names = ", ".join(gap.task_ids[:_SHOWN_CHALLENGES])
+    more = len(gap.task_ids) - _SHOWN_CHALLENGES
+    if more > 0:
+        names += f" and {more} more (all with --json)"
+    failed = "failed, will be asked again" if is_open else "failed"
+    what = "given up" if gap.is_given_up else failed
+    return f"{what}: {gap.stage} of {names}: {gap.reason}"
 
 
 def _verdict_rows(rows: Sequence[VerdictRow]) -> list[list[str]]:

@@ -40,6 +40,7 @@ class RunRow:
     finished_at: float | None = None
     seconds_before: float = 0.0
     owner: str | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,12 @@ def newest_runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
 
 
 def running_ids(connection: Connection) -> tuple[str, ...]:
-    """The runs that want work done, oldest first."""
-    query = select(runs.c.id).where(runs.c.state == "running").order_by(runs.c.created_at)
+    """The runs that want work done: those of the highest priority first, then the oldest."""
+    query = (
+        select(runs.c.id)
+        .where(runs.c.state == "running")
+        .order_by(runs.c.priority.desc(), runs.c.created_at)
+    )
     return tuple(connection.scalars(query))
 
 

@@ -67,6 +67,8 @@ runs = Table(
     Column("seconds_before", Double, nullable=False, server_default="0"),
     # the process whose end interrupts the run, see `owner`; null in a cluster
     Column("owner", String),
+    # higher goes first; -10 to 10
+    Column("priority", Integer, nullable=False, server_default="0"),
 )
 
 run_challenges = Table(

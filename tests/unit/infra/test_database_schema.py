@@ -92,7 +92,7 @@ def test_what_an_older_version_stored_is_kept(
         run = find_run(connection, "id")
     database.close()
     assert run is not None
-    assert (run.created_at, run.seconds_before, run.owner) == (5.0, 0.0, None)
+    assert (run.created_at, run.seconds_before, run.owner, run.priority) == (5.0, 0.0, None, 0)
 
 
 def test_opening_an_up_to_date_file_imports_no_alembic(tmp_path: Path) -> None:

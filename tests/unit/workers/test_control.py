@@ -69,7 +69,7 @@ def test_a_live_model_is_asked_in_small_batches(workshop: Workshop) -> None:
     run_id = workshop.begin(replace(scripted_run.plan(challenges=1, n=20), model=live))
     sizes = [len(request.indices) for request in _reconciled(workshop)]
     assert sizes == [8, 8, 4]
-    workshop.runs.start(run_id)
+    workshop.runs.resume(run_id)
     workshop.finish()
     assert workshop.runs.progress(run_id).state is RunState.FINISHED
 

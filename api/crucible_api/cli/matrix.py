@@ -1,0 +1,132 @@
+"""The runs of a sweep: every model with every dataset, number of answers and temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from crucible_api.cli.model_choice import Choice
+from crucible_api.cli.output import Voice
+from crucible_api.cli.wish import Wish
+from crucible_infra.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from crucible_tasks.challenge import Limits
+    from crucible_tasks.challenges import Dataset
+    from crucible_tasks.generation import ModelIdentity
+    from crucible_tasks.planning import BenchmarkPlan
+    from crucible_tasks.sampling import Sampling
+
+#: a week of a cluster; ten axes of ten values are a mistake, and would fill the database
+MAX_RUNS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What is to be run, in this order, and how its models were chosen."""
+
+    plans: tuple[BenchmarkPlan, ...]
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One combination."""
+
+    model: ModelIdentity
+    dataset: Dataset
+    n: int
+    temperature: float
+
+
+def open_datasets(wish: Wish) -> list[Dataset]:
+    """The datasets, cut to the limit. Raises InvalidInput for one that cannot be had."""
+    from crucible_tasks.challenges import open_dataset, select
+
+    found = []
+    for name in wish.chosen_datasets:
+        with wish.blamed("datasets", name):
+            dataset = open_dataset(name)
+            found.append(dataset if wish.limit is None else select(dataset, limit=wish.limit))
+    return found
+
+
+def plan_matrix(wish: Wish, datasets: Sequence[Dataset], voice: Voice) -> Matrix:
+    """Every combination; needs workers, who know the models.
+
+    Raises InvalidInput for more than MAX_RUNS, and what `model_choice.choose` raises.
+    """
+    from crucible_tasks.planning import BenchmarkPlan, new_id
+
+    choice = _choose(wish, voice)
+    cells = list(_cells(wish, choice.models, datasets))
+    if len(cells) > MAX_RUNS:
+        raise InvalidInput(f"this sweep has {len(cells)} runs; at most {MAX_RUNS} make one")
+    sweep_id = new_id() if len(cells) > 1 else None
+    plans = tuple(
+        BenchmarkPlan(
+            model=cell.model,
+            dataset=cell.dataset,
+            sampling=_sampling(wish, cell.temperature),
+            n=cell.n,
+            ks=wish.ks_for(cell.n),
+            seed=wish.seed,
+            limits=limits_for(cell.dataset, wish.cpu_seconds, wish.memory_mib),
+            sweep_id=sweep_id,
+            priority=wish.priority,
+        )
+        for cell in cells
+    )
+    return Matrix(plans, choice)
+
+
+def limits_for(
+    dataset: Dataset, cpu_seconds: float | None, memory_mib: int | None
+) -> Limits | None:
+    """The dataset's limits with what the user changed; None leaves each challenge its own."""
+    if cpu_seconds is None and memory_mib is None:
+        return None
+    own = dataset.challenges[0].limits
+    if any(challenge.limits != own for challenge in dataset.challenges):
+        raise InvalidInput(
+            f"the challenges of {dataset.name} have limits of their own, which differ",
+            hint="leave --cpu-seconds and --memory-mib out",
+        )
+    return replace(
+        own,
+        cpu_seconds=own.cpu_seconds if cpu_seconds is None else cpu_seconds,
+        memory_mib=own.memory_mib if memory_mib is None else memory_mib,
+    )
+
+
+def _choose(wish: Wish, voice: Voice) -> Choice:
+    """The models in every style asked for; they are looked for only once."""
+    from crucible_api.cli import model_choice
+
+    first, *others = wish.styles or (None,)
+    choice = model_choice.choose(wish.models, first, voice)
+    specs = wish.models or tuple(model.spec.partition("?style=")[0] for model in choice.models)
+    more = [model_choice.choose(specs, style, voice).models for style in dict.fromkeys(others)]
+    # a model without styles, like a replay, is the same one in each
+    models = {
+        (model.spec, model.style): model for found in (choice.models, *more) for model in found
+    }
+    return replace(choice, models=tuple(models.values()))
+
+
+def _cells(
+    wish: Wish, models: Sequence[ModelIdentity], datasets: Sequence[Dataset]
+) -> Iterator[_Cell]:
+    # all of one model, then the next: a GPU that holds only one loads each once
+    for model in models:
+        for dataset in datasets:
+            for n in dict.fromkeys(wish.ns):
+                for temperature in wish.temperatures_for(n):
+                    yield _Cell(model, dataset, n, temperature)
+
+
+def _sampling(wish: Wish, temperature: float) -> Sampling:
+    from crucible_tasks.sampling import Sampling
+
+    return Sampling(temperature=temperature, top_p=wish.top_p, max_tokens=wish.max_tokens)

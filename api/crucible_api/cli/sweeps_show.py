@@ -1,0 +1,145 @@
+"""`crucible sweeps show`: how far every run of a sweep is, its scores, and the best setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from crucible_api.cli import options
+from crucible_api.cli.output import Column, Voice, plural
+from crucible_api.cli.report import score_object, score_text
+from crucible_infra.settings import current
+
+if TYPE_CHECKING:
+    from crucible_api.sweeps import Best, SweepRun, SweepSummary
+
+EPILOG = """\b
+Examples:
+  crucible sweeps show latest
+  crucible sweeps show 20260131-120000-abcd -k 10
+  crucible sweeps show latest --json | jq '.best[0].runs'
+
+SWEEP is a sweep's id, its beginning, its last four characters, or `latest`. The best setting has
+the highest score; runs that a paired comparison (crucible compare) cannot tell from it are named.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("sweep", metavar="SWEEP")
+@click.option(
+    "-k",
+    "--k",
+    "k",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="The best by pass@K.  [default: the smallest K of the sweep]",
+)
+@options.speaking
+def command(voice: Voice, *, sweep: str, k: int | None) -> None:
+    """Show how far every run of a sweep is, its scores, and which setting did best."""
+    from crucible_api.cli import sweeps_list
+    from crucible_api.runs import open_runs
+    from crucible_api.sweeps import find_sweep, sweep_summary
+
+    runs = open_runs(current())
+    summary = sweep_summary(runs, find_sweep(runs, sweep), k)
+    if voice.is_json:
+        voice.data(
+            {
+                **sweeps_list.plain(summary.info),
+                "runs": [_run_object(one) for one in summary.runs],
+                "best": [_best_object(one) for one in summary.best],
+            }
+        )
+        return
+    voice.table(_columns(summary.runs), [_row(one, summary.runs) for one in summary.runs])
+    voice.answer("")
+    voice.answer(f"sweep {summary.info.id}: {sweeps_list.states_text(summary.info)}")
+    for best in summary.best:
+        voice.answer("\n".join(_sentences(best, summary)))
+
+
+def _columns(runs: Sequence[SweepRun]) -> list[Column]:
+    return [
+        Column("model", style="bold"),
+        Column("dataset"),
+        Column("n", is_number=True),
+        Column("temperature", is_number=True),
+        Column("state", is_whole=True),
+        Column("judged", is_number=True),
+        *(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in _ks(runs)),
+        Column("run", is_whole=True),
+    ]
+
+
+def _row(one: SweepRun, runs: Sequence[SweepRun]) -> list[str]:
+    scores = {score.k: score_text(score) for score in one.scores}
+    return [
+        one.run.model,
+        f"{one.run.dataset} ({one.run.challenges})",
+        str(one.run.n),
+        "" if one.run.temperature is None else f"{one.run.temperature:g}",
+        str(one.run.state),
+        f"{one.progress.judged}/{one.progress.planned}",
+        *(scores.get(k, "") for k in _ks(runs)),
+        one.run.id,
+    ]
+
+
+def _ks(runs: Sequence[SweepRun]) -> list[int]:
+    return sorted({score.k for one in runs for score in one.scores})
+
+
+def _sentences(best: Best, summary: SweepSummary) -> Iterator[str]:
+    names = {one.run.id: _setting(one) for one in summary.runs}
+    tie = f"a tie of {len(best.run_ids)}, " if len(best.run_ids) > 1 else ""
+    yield f"best on {best.dataset}: {tie}pass@{best.score.k} {score_text(best.score)}"
+    for run_id in best.run_ids:
+        yield f"  {names[run_id]}"
+    if best.not_told_apart:
+        yield f"  cannot be told from it: {plural(len(best.not_told_apart), 'run')}"
+        for run_id in best.not_told_apart:
+            yield f"    {names[run_id]}"
+    if best.unknown:
+        runs = plural(best.unknown, "run")
+        yield f"  {runs} of {best.dataset} without a pass@{best.score.k} yet"
+
+
+def _setting(one: SweepRun) -> str:
+    temperature = "" if one.run.temperature is None else f", temperature {one.run.temperature:g}"
+    return f"{one.run.model}, n {one.run.n}{temperature} (run {one.run.id})"
+
+
+def _run_object(one: SweepRun) -> dict[str, object]:
+    run, progress = one.run, one.progress
+    return {
+        "run": run.id,
+        "state": str(run.state),
+        "priority": run.priority,
+        "model": run.model,
+        "dataset": run.dataset,
+        "n": run.n,
+        "temperature": run.temperature,
+        "seed": run.seed,
+        "challenges": run.challenges,
+        "completions": progress.planned,
+        "sampled": progress.generated,
+        "judged": progress.judged,
+        "given_up": progress.infra,
+        **{f"pass@{score.k}": score_object(score) for score in one.scores},
+        "failures": list(progress.failures),
+    }
+
+
+def _best_object(best: Best) -> dict[str, object]:
+    return {
+        "dataset": best.dataset,
+        "k": best.score.k,
+        **score_object(best.score),
+        "runs": list(best.run_ids),
+        "not_told_apart": list(best.not_told_apart),
+        "compared": best.compared,
+        "without_score": best.unknown,
+    }

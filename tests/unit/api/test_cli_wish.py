@@ -1,0 +1,111 @@
+"""What a benchmark does follows from the flags, then the file, then the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+from click.core import ParameterSource
+
+import scripted_run
+from crucible_api.cli import matrix, model_choice
+from crucible_api.cli.model_choice import Choice
+from crucible_api.cli.options import Gate
+from crucible_api.cli.output import Voice
+from crucible_api.cli.wish import Wish, read_wish
+from crucible_infra.errors import FormatError, InvalidInput
+
+WISH = Wish(
+    models=(),
+    datasets=(),
+    temperatures=(),
+    styles=(),
+    ns=(1,),
+    ks=(),
+    seed=0,
+    top_p=0.95,
+    max_tokens=1024,
+    limit=None,
+    cpu_seconds=None,
+    memory_mib=None,
+    priority=0,
+)
+
+
+def _read(directory: Path, text: str, *flags: str) -> Wish:
+    path = directory / "s.yaml"
+    path.write_text(text)
+    context = click.Context(click.Command("benchmark"))
+    names = [name for name in Wish.__slots__ if name not in ("file", "of_file")]
+    for name in names:
+        is_given = name in flags
+        source = ParameterSource.COMMANDLINE if is_given else ParameterSource.DEFAULT
+        context.set_parameter_source(name, source)
+    return read_wish(context, str(path), {name: getattr(WISH, name) for name in names})
+
+
+def test_a_flag_overrides_the_file_and_the_file_the_default(tmp_path: Path) -> None:
+    wish = _read(tmp_path, "n: [2, 5]\nseed: 9\npriority: 4\nk: 2", "seed")
+    assert (wish.ns, wish.seed, wish.priority, wish.ks) == ((2, 5), 0, 4, (2,))
+    assert wish.of_file == {"ns", "priority", "ks"}
+
+
+def test_a_mistake_is_blamed_on_the_file_only_where_the_file_decided(tmp_path: Path) -> None:
+    wish = _read(tmp_path, "n: 1\nk: [1, 5]")
+    with pytest.raises(FormatError, match=r"s\.yaml:2: k: pass@5 needs at least 5"):
+        wish.check(None)
+    with pytest.raises(InvalidInput, match=r"^pass@5 needs"):
+        replace(wish, of_file=frozenset()).check(None)
+    wish = _read(tmp_path, "datasets:\n- a\n- b")
+    with (
+        pytest.raises(FormatError, match=r"s\.yaml:3: datasets: no"),
+        wish.blamed("datasets", "b"),
+    ):
+        raise InvalidInput("no")
+
+
+def test_every_run_reports_the_ks_its_n_allows() -> None:
+    wish = replace(WISH, ns=(1, 20))
+    assert [wish.ks_for(n) for n in wish.ns] == [(1,), (1, 10)]
+    wish = replace(wish, ks=(1, 20))
+    assert [wish.ks_for(n) for n in wish.ns] == [(1,), (1, 20)]
+    with pytest.raises(InvalidInput, match="with n = 1 there is no pass@k"):
+        replace(wish, ks=(20,)).check(None)
+    with pytest.raises(InvalidInput, match="pass@20, which is not computed"):
+        wish.check(Gate(20, 0.5))
+
+
+def test_the_matrix_has_every_combination_model_by_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def choose(specs: tuple[str, ...], style: str | None, voice: Voice) -> Choice:
+        del voice
+        found = tuple(replace(scripted_run.MODEL, spec=f"{spec}?{style}") for spec in specs)
+        return Choice(found)
+
+    monkeypatch.setattr(model_choice, "choose", choose)
+    wish = replace(
+        WISH,
+        models=("a", "b"),
+        styles=("base", "chat"),
+        ns=(1, 2),
+        temperatures=(0.2, 0.2, 0.8),
+        priority=3,
+    )
+    found = matrix.plan_matrix(wish, [scripted_run.dataset()], Voice()).plans
+    assert len(found) == 2 * 2 * 2 * 2
+    assert [plan.model.spec for plan in found[::4]] == ["a?base", "b?base", "a?chat", "b?chat"]
+    assert [(plan.n, plan.sampling.temperature) for plan in found[:4]] == [
+        (n, temperature) for n in (1, 2) for temperature in (0.2, 0.8)
+    ]
+    assert {(plan.sweep_id, plan.priority) for plan in found} == {(found[0].sweep_id, 3)}
+    assert found[0].sweep_id is not None
+    (alone,) = matrix.plan_matrix(
+        replace(WISH, models=("a",)), [scripted_run.dataset()], Voice()
+    ).plans
+    assert alone.sweep_id is None
+    many = replace(WISH, models=("a",), temperatures=tuple(t / 1000 for t in range(1001)))
+    with pytest.raises(InvalidInput, match="has 1001 runs; at most 1000"):
+        matrix.plan_matrix(many, [scripted_run.dataset()], Voice())
