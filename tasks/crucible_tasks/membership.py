@@ -124,11 +124,13 @@ def joined(member: str, queues: Sequence[str]) -> Iterator[None]:
     membership.join()
     _membership[:] = [membership]
     count_here(membership.starts)
+    holdings.retain_here(holdings.Retained(member))
     try:
         yield
     finally:
         membership.leave()
         count_here(None)
+        holdings.retain_here(None)
         _membership.clear()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from crucible_api.cli import interruption
+from crucible_api.cli import broker_outage, interruption
 from crucible_api.cli.output import Voice, coverage_text, percent, plural
 from crucible_api.cli.progress import Meter, Standing
 from crucible_infra.errors import GateNotMet, RunIncomplete
@@ -46,6 +46,7 @@ def follow(runs: Runs, run_id: str, voice: Voice, *, label: str = "") -> Progres
             began = time.thread_time()
             progress = runs.progress(run_id)
             cost = time.thread_time() - began
+            broker_outage.look(run_id)
             away = _tell_outages(away, voice)
             _tell_failures(progress, told, voice)
             meter.show(Standing(progress.planned, progress.generated, progress.judged))
@@ -70,7 +71,8 @@ def _tell_failures(progress: Progress, told: set[str], voice: Voice) -> None:
 def _tell_outages(told: set[str], voice: Voice) -> set[str]:
     """Say at once when a server is away, and when it is back; returns those that are away.
 
-    Only this process' own workers are heard: those of a cluster write it into their logs.
+    Heard are this process' own workers and the broker: a cluster's workers write it into their
+    logs.
     """
     from crucible_tasks.outages import OUTAGES
 
