@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Queue
 from kombu.exceptions import OperationalError
+from msgspec import ValidationError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import DiskFull, InvalidInput
@@ -194,6 +195,9 @@ def _unbind_ids(**_: Any) -> None:
 
 @signals.task_failure.connect
 def _log_failure(exception: BaseException, **_: Any) -> None:
+    if isinstance(exception, ValidationError):
+        # somebody else's message, or another version's; where in our code says nothing
+        log.error("message_refused", problem=str(exception))
     # in one process, the command that waits says this once, and ends
-    if not (isinstance(exception, DiskFull) and settings.current().is_embedded):
+    elif not (isinstance(exception, DiskFull) and settings.current().is_embedded):
         log.error("task_failed", error=exception)

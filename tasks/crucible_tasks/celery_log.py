@@ -35,10 +35,19 @@ class _Shortened(logging.Filter):
         return True
 
 
+class _WithoutChosen(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop the advice to set what is set: Celery gives it whenever the broker is lost."""
+        return "worker_cancel_long_running_tasks_on_connection_loss" not in record.getMessage()
+
+
 _shortened = _Shortened()
+_without_chosen = _WithoutChosen()
 
 
 def shorten() -> None:
     """Shorten what Celery's consumer writes from now on; harmless when repeated."""
     for name in _TALKERS:
         logging.getLogger(name).addFilter(_shortened)
+    # it is turned on while a worker runs, so a filter of warnings would not last
+    logging.getLogger("py.warnings").addFilter(_without_chosen)

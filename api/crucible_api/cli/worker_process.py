@@ -61,12 +61,10 @@ def serve(duty: Duty, member: str, voice: Voice) -> None:
 
 
 def _quieten() -> None:
-    from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+    from celery.exceptions import SecurityWarning
 
     # Celery warns root because a pickled message could run code; ours are JSON and nothing else
     warnings.simplefilter("ignore", SecurityWarning)
-    # about a default that we have chosen knowingly
-    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     # a worker has no answer, and Celery's last words would go to stdout
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
