@@ -72,7 +72,8 @@ class Crucible:
 
 def at_home(home: Path, **extra: str) -> Crucible:
     """The program with its results in this directory, and little else of the environment."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    names = ("PATH", "LANG", "PYTHONPATH")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return Crucible(home, {**kept, "HOME": str(home), "CRUCIBLE_HOME": str(home), **extra})
 
 

@@ -80,6 +80,11 @@ class Settings:
         return self.log_format == "json"
 
     @property
+    def has_database_url(self) -> bool:
+        """Whether a database was named, rather than left to this host's own file."""
+        return self.database_url != f"sqlite:///{self.database_file}"
+
+    @property
     def database_file(self) -> Path:
         """Where runs are kept when no database is named."""
         return self.data_directory / "crucible.db"

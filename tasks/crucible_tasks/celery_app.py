@@ -8,10 +8,11 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Queue
 from kombu.exceptions import OperationalError
+from msgspec import ValidationError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import DiskFull, InvalidInput
-from crucible_tasks import control, evaluation, generation
+from crucible_tasks import celery_log, control, evaluation, generation
 
 #: how often the controller asks the database what is missing, in seconds: short enough that a
 #: lost message is not noticed by the user, long enough to cost nothing
@@ -20,14 +21,17 @@ RECONCILE_SECONDS = 10.0
 #: seconds for connecting, writing and reading; a dead broker must be noticed, not waited for
 SOCKET_SECONDS = 4.0
 
-#: seconds between checks of idle connections; finds half-open ones (firewalls, vanished hosts)
-HEALTH_CHECK_SECONDS = 15
+#: seconds between checks of idle connections, which find half-open ones (firewalls, vanished
+#: hosts); Kombu drops one that is silent for twice this and a second
+HEALTH_CHECK_SECONDS = 5
 
-#: seconds until Redis gives an unacknowledged message to somebody else; longer than TASK_SECONDS,
-#: or one task would run twice at once
+#: seconds until Kombu gives a worker's own unacknowledged message out again; longer than
+#: TASK_SECONDS, or one task would run twice at once. A dead worker's come back much sooner:
+#: `holdings`
 VISIBILITY_SECONDS = 3600
 
-#: seconds after which a worker process is killed with its task
+#: seconds after which a worker process ends because a task of its hangs; a task of ours stops
+#: beginning samples after 1500 and one sample may take 1100
 TASK_SECONDS = 3000
 
 #: seconds a result waits for the door that asked; nobody asks twice
@@ -53,6 +57,7 @@ app = Celery(
         "crucible_workers.evaluate",
         "crucible_workers.check_host",
         "crucible_workers.control",
+        "crucible_workers.capabilities",
     ),
 )
 
@@ -127,15 +132,25 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
         "redis_backend_health_check_interval": HEALTH_CHECK_SECONDS,
         # Celery's default tries for twenty seconds
         "result_backend_transport_options": {"retry_policy": {"max_retries": 1}},
-        # below the visibility time-out, so that no task runs twice at once
+        # what was begun goes on while Redis is away: its result is sent when it is back, and
+        # threads could not be stopped anyway
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # below the visibility time-out, so that no task runs twice at once; for Celery's own
+        # `celery worker`, because threads know no limit: `membership` ends a hung `crucible worker`
         "task_time_limit": TASK_SECONDS,
         # a cold stop (SIGQUIT, or SIGTERM where REMAP_SIGTERM says so) lets short tasks end and
-        # hands back the others, within the 30 s Kubernetes waits
+        # hands back the others, within the 30 s Kubernetes waits; SIGTERM: `draining_pool`
         "worker_soft_shutdown_timeout": 20.0,
     }
 
 
 app.conf.update(_options(settings.current()))
+
+
+def know_queue(name: str) -> None:
+    """Let this process send to a queue whose name was computed; typos stay errors."""
+    if name not in app.amqp.queues:
+        app.amqp.queues.add(Queue(name))
 
 
 def send_reconcile() -> None:
@@ -164,6 +179,7 @@ def _log_our_way(**_: Any) -> None:
     if not settings.current().is_debugging:
         # says again, in more lines, what `task_failed` says
         logging.getLogger("celery.app.trace").setLevel(logging.CRITICAL)
+        celery_log.shorten()
 
 
 @signals.task_prerun.connect
@@ -179,6 +195,9 @@ def _unbind_ids(**_: Any) -> None:
 
 @signals.task_failure.connect
 def _log_failure(exception: BaseException, **_: Any) -> None:
+    if isinstance(exception, ValidationError):
+        # somebody else's message, or another version's; where in our code says nothing
+        log.error("message_refused", problem=str(exception))
     # in one process, the command that waits says this once, and ends
-    if not (isinstance(exception, DiskFull) and settings.current().is_embedded):
+    elif not (isinstance(exception, DiskFull) and settings.current().is_embedded):
         log.error("task_failed", error=exception)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from crucible_infra import settings
+from crucible_tasks import starts
 from crucible_tasks.decoding import decoder
 
 if TYPE_CHECKING:
@@ -31,15 +33,28 @@ class Contract(Generic[Request, Result]):
     result: type[Result]
     #: whether the sender waits for the result; else the backend stores nothing
     keeps_result: bool = False
+    #: the queue that reaches a host with what this request needs; None: any host of `queue`
+    route: Callable[[Request], str] | None = None
+
+    def queue_for(self, request: Request) -> str:
+        """Where this request waits; a command that does its own work has one queue per kind."""
+        if self.route is None or settings.current().is_embedded:
+            return self.queue
+        return self.route(request)
 
     def signature(self, request: Request) -> Signature:
         """Ask for this work; the caller decides when to send it."""
-        from crucible_tasks.celery_app import app  # noqa: PLC0415 -- Celery costs 0.2 s to import
+        from crucible_tasks.celery_app import (  # noqa: PLC0415 -- Celery costs 0.2 s to import
+            app,
+            know_queue,
+        )
 
+        queue = self.queue_for(request)
+        know_queue(queue)
         return app.signature(
             self.name,
             args=(msgspec.to_builtins(request),),
-            queue=self.queue,
+            queue=queue,
             # else the sender subscribes to a result that never comes
             ignore_result=not self.keeps_result,
         )
@@ -55,12 +70,28 @@ class Contract(Generic[Request, Result]):
         decoder(self.request)
 
         def run(message: dict[str, Any]) -> Any:
-            result = function(msgspec.convert(message, self.request))
-            return msgspec.to_builtins(result) if self.keeps_result else None
+            request = msgspec.convert(message, self.request)
+            with starts.counted(app.current_task.request.id) as may_begin:
+                if may_begin:
+                    result = function(request)
+                    return msgspec.to_builtins(result) if self.keeps_result else None
+            return self._park(request)
 
         app.task(run, name=self.name, ignore_result=not self.keeps_result)
         return function
 
+    def here(self, request: Request) -> Result:
+        """Do this work in this process, which loads what does it; the result must be kept."""
+        from crucible_tasks.celery_app import app  # noqa: PLC0415 -- Celery costs 0.2 s to import
+
+        app.loader.import_default_modules()
+        return self.result_of(app.tasks[self.name](msgspec.to_builtins(request)))
+
     def result_of(self, message: object) -> Result:
         """Read what the worker returned."""
         return msgspec.convert(message, self.result)
+
+    def _park(self, request: Request) -> None:
+        from crucible_tasks.parking import park  # noqa: PLC0415 -- it needs the contracts
+
+        park(self.name, request, keeps_result=self.keeps_result)

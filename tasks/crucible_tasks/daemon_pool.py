@@ -34,11 +34,11 @@ class TaskPool(BasePool):  # type: ignore[misc] # Celery is untyped
         """Start the threads."""
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._is_stopping = False
-        self._threads = [
+        self.threads = [
             threading.Thread(target=self._work, name=f"crucible-task-{slot}", daemon=True)
             for slot in range(self.limit)
         ]
-        for thread in self._threads:
+        for thread in self.threads:
             thread.start()
 
     def on_apply(
@@ -56,10 +56,14 @@ class TaskPool(BasePool):  # type: ignore[misc] # Celery is untyped
     def on_stop(self) -> None:
         """Drop what has not started; wait a moment for what has."""
         self._is_stopping = True
-        for _ in self._threads:
+        for _ in self.threads:
             self._jobs.put(None)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for running tasks, a moment."""
         deadline = time.monotonic() + STOP_SECONDS
-        for thread in self._threads:
+        for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def on_terminate(self) -> None:

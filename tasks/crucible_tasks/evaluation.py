@@ -70,6 +70,8 @@ class Evaluation:
     attempt: int | None = None
     #: what kept the programs from the host: "namespaces", or "process" for nothing
     isolation: str | None = None
+    #: False when asking again cannot help (it has killed its workers)
+    is_transient: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crucible_tasks import capability
 from crucible_tasks.completion import Completion
 from crucible_tasks.contract import Contract
 from crucible_tasks.sampling import Sampling
 
-#: one queue until hosts serve different models
-QUEUE = "generation"
+#: of what every host can serve; `capability` says what else there is
+QUEUE = capability.COMMON
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +101,18 @@ class ModelReport:
     hint: str | None = None
 
 
-GENERATION = Contract("crucible.generate", QUEUE, GenerationRequest, Generation)
-MODELS = Contract("crucible.models", QUEUE, ModelRequest, ModelReport, keeps_result=True)
+def _generation_queue(request: GenerationRequest) -> str:
+    return capability.generation_queue(request.model)
+
+
+def _models_queue(request: ModelRequest) -> str:
+    # any host may be asked what it has
+    return QUEUE if request.model is None else capability.generation_queue(request.model)
+
+
+GENERATION = Contract(
+    "crucible.generate", QUEUE, GenerationRequest, Generation, route=_generation_queue
+)
+MODELS = Contract(
+    "crucible.models", QUEUE, ModelRequest, ModelReport, keeps_result=True, route=_models_queue
+)

@@ -14,6 +14,7 @@ from crucible_infra import log, settings
 from crucible_infra.errors import BrokerUnavailable, CrucibleError
 from crucible_tasks.celery_app import app
 from crucible_tasks.contract import Contract
+from crucible_tasks.served import demand_served
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -67,8 +68,13 @@ def send_and_wait(
 ) -> Result:
     """Ask a worker and wait for its answer; for contracts that keep their result.
 
-    Raises BrokerUnavailable, or CrucibleError when nobody answers in time or the work fails.
+    Raises BrokerUnavailable, ModelNotFound when no worker serves the model asked for, or
+    CrucibleError when nobody answers in time or the work fails.
     """
+    queue = contract.queue_for(request)
+    if queue != contract.queue:
+        _reach()
+        demand_served(queue, str(getattr(request, "model", queue)))
     # an answer after the time-out would be work for nobody
     answer = send(contract.signature(request).set(expires=timeout_seconds))
     try:
@@ -76,7 +82,7 @@ def send_and_wait(
     except NoAnswer as error:
         # else its destructor meets a finished interpreter
         app.backend.remove_pending_result(answer)
-        raise _nobody_answered(contract.queue, timeout_seconds) from error
+        raise _nobody_answered(queue, timeout_seconds) from error
     except CrucibleError:
         raise
     except Exception as error:
@@ -113,6 +119,15 @@ def ask_workers(command: str, timeout_seconds: float) -> list[Any]:
             raise _broker_unavailable(error) from error
         raise
     return [answer for one in answers or () for answer in one.values()]
+
+
+def _reach() -> None:
+    try:
+        _reach_broker()
+    except Exception as error:
+        if _is_lost_broker(error):
+            raise _broker_unavailable(error) from error
+        raise
 
 
 @cache

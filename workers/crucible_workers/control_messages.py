@@ -87,7 +87,9 @@ def evaluation_problem(run: RunRow, evaluation: Evaluation) -> Problem | None:
     if reason is None:
         ours = (one.verdict for one in evaluation.judgements if one.verdict.outcome.is_ours)
         reason = next((verdict.detail or str(verdict.outcome) for verdict in ours), None)
-    return None if reason is None else Problem(reason, attempt=evaluation.attempt)
+    if reason is None:
+        return None
+    return Problem(reason, is_transient=evaluation.is_transient, attempt=evaluation.attempt)
 
 
 def generation_requests(

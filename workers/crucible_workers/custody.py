@@ -18,8 +18,8 @@ and is judged again, with a pair in every slot, while nothing else is. If one is
 host is sick: from then on everything is void, and this process must be replaced. What is void is
 told to the controller as a failure, so it is judged again, elsewhere where there is another host.
 
-A process that is killed loses the verdicts in its custody. The controller then misses them, as it
-misses those of requests that were under way.
+A process that is killed loses the verdicts in its custody. Their requests were retained in Redis
+(`holdings`) and are judged again, as those that were under way.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import closing
 
 from celery import signals
@@ -13,6 +13,7 @@ from celery.exceptions import Reject
 
 from crucible_infra import log, settings
 from crucible_infra.errors import CrucibleError
+from crucible_tasks import holdings
 from crucible_tasks.control import STORE_VERDICTS
 from crucible_tasks.evaluation import (
     EVALUATION,
@@ -51,6 +52,8 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     if custody.sickness is not None and not settings.current().is_embedded:
         raise Reject(custody.sickness.message, requeue=True)
     evaluation = _evaluate(request)
+    # it is acknowledged when this returns
+    holdings.retain(_identity(evaluation))
     custody.keep(evaluation, doubts)
     return evaluation
 
@@ -90,6 +93,11 @@ def _flush(**_: object) -> None:
 
 def _send(evaluation: Evaluation) -> None:
     send(STORE_VERDICTS.signature(evaluation))
+    holdings.release(_identity(evaluation))
+
+
+def _identity(evaluation: Evaluation) -> Hashable:
+    return evaluation.run_id, evaluation.task_id, evaluation.attempt, evaluation.indices
 
 
 def _evaluate(request: EvaluationRequest) -> Evaluation:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from crucible_api.cli import interruption
+from crucible_api.cli import broker_outage, interruption
 from crucible_api.cli.output import Voice, coverage_text, percent, plural
 from crucible_api.cli.progress import Meter
 from crucible_api.cli.watch import Watch
@@ -60,6 +60,7 @@ def follow(
             began = time.thread_time()
             watch.look()
             cost = time.thread_time() - began
+            broker_outage.look(run_ids[0])
             teller.tell(watch)
             meter.show(watch.standing, done=watch.done_text)
             if watch.is_over:
@@ -111,7 +112,8 @@ class _Teller:
 def _tell_outages(told: set[str], voice: Voice) -> set[str]:
     """Say at once when a server is away, and when it is back; returns those that are away.
 
-    Only this process' own workers are heard: those of a cluster write it into their logs.
+    Heard are this process' own workers and the broker: a cluster's workers write it into their
+    logs.
     """
     from crucible_tasks.outages import OUTAGES
 

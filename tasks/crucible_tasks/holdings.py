@@ -1,0 +1,103 @@
+"""Holdings: what one worker has taken and not finished, in Redis under that worker's name.
+
+Kombu keeps every unacknowledged message of all workers in one hash and gives it to somebody else
+after the visibility time-out, an hour: nothing tells whose it was. Here each worker has a hash of
+its own, so the moment it is known to be dead its work is handed back, all of it and nothing else.
+
+A verdict waits in its worker's memory until canaries vouch for it, while its message is long
+acknowledged. So such a message is retained: a copy stays in the hash until the verdict was sent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+from contextlib import suppress
+from typing import Any
+
+from crucible_tasks import roster
+from crucible_tasks.celery_app import app
+
+_KEY = "crucible.held."
+
+#: before the tag of a message that was acknowledged
+_RETAINED = "retained."
+
+#: in one step, because the message may be acknowledged right after it
+_COPY = """
+local message = redis.call('HGET', KEYS[1], ARGV[1])
+if message then redis.call('HSET', KEYS[1], ARGV[2], message) end
+"""
+
+
+def transport_options(member: str) -> dict[str, Any]:
+    """Kombu's options that make this worker's holdings its own."""
+    return {
+        **app.conf.broker_transport_options,
+        "unacked_key": _KEY + member,
+        "unacked_index_key": f"{_KEY}{member}.since",
+        "unacked_mutex_key": f"{_KEY}{member}.mutex",
+    }
+
+
+def hand_back(member: str) -> int:
+    """Put what a dead worker held at the head of its queues; returns how many messages.
+
+    Several may do so at once: each message moves in one transaction, once.
+    """
+    with app.connection_for_write(transport_options=transport_options(member)) as connection:
+        channel = connection.default_channel
+        with channel.conn_or_acquire() as client:
+            tags = {tag.decode() for tag in client.hkeys(_KEY + member)}
+        twice = {tag for tag in tags if tag.removeprefix(_RETAINED) in tags - {tag}}
+        for tag in tags - twice:
+            channel.qos.restore_by_tag(tag)
+        for tag in twice:
+            channel.qos.reject(tag)
+    return len(tags - twice)
+
+
+class Retained:
+    """The messages of one worker whose results its process still has to send."""
+
+    def __init__(self, member: str) -> None:
+        self._key = _KEY + member
+        self._client = roster.redis_client()
+        self._errors = roster.redis_errors()
+        self._tags: defaultdict[Hashable, list[str]] = defaultdict(list)
+
+    def retain(self, tag: str, result: Hashable) -> None:
+        """Keep the message with this delivery tag until the result is released."""
+        copy = _RETAINED + tag
+        self._tags[result].append(copy)
+        # without Redis it cannot be acknowledged either
+        with suppress(*self._errors):
+            self._client.eval(_COPY, 1, self._key, tag, copy)
+
+    def release(self, result: Hashable) -> None:
+        """Let go of the messages that this result answers."""
+        copies = self._tags.pop(result, None)
+        if copies:
+            # what stays for want of Redis is judged once more, which changes nothing
+            with suppress(*self._errors):
+                self._client.hdel(self._key, *copies)
+
+
+_retained: list[Retained] = []
+
+
+def retain_here(retained: Retained | None) -> None:
+    """Retain messages in this process from now on, or no longer; commands retain nothing."""
+    _retained[:] = [retained] if retained else []
+
+
+def retain(result: Hashable) -> None:
+    """Keep the message being worked on, though it is about to be acknowledged."""
+    for retained in _retained:
+        retained.retain(app.current_task.request.properties["delivery_tag"], result)
+
+
+def release(result: Hashable) -> None:
+    """Say that this result was sent."""
+    for retained in _retained:
+        retained.release(result)

@@ -1,0 +1,140 @@
+"""Membership: a worker's life on the roster, from its first beat to the return of its tasks.
+
+Every few seconds a thread of its own says that the worker is there. The same beat notices what a
+busy or a waiting worker would not: that Redis is away, that another worker died and its tasks
+must be handed back, that a task hangs, that nobody would start this worker again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from crucible_infra import log, settings
+from crucible_tasks import holdings, roster
+from crucible_tasks.celery_app import TASK_SECONDS, app
+from crucible_tasks.starts import Starts, count_here
+
+#: seconds between beats; an outage of Redis is told of within one of them and a socket's time-out
+BEAT_SECONDS = 5.0
+
+#: a process that ends because its task hangs; the next one begins it again, and so often only
+HUNG = 75
+
+
+class Membership:
+    """One worker's place on the roster."""
+
+    def __init__(self, member: str, queues: Sequence[str]) -> None:
+        self._line = roster.Line(member, socket.gethostname(), tuple(queues))
+        self._errors = roster.redis_errors()
+        self._has_left = threading.Event()
+        self._thread = threading.Thread(target=self._beat_on, name="crucible-beat", daemon=True)
+        self._parent = os.getppid()
+        self.starts = Starts(roster.redis_client(), self._errors)
+        #: on the monotonic clock; since when every beat was heard, since when none was
+        self._heard_since = time.monotonic()
+        self._lost_since: float | None = None
+
+    def join(self) -> None:
+        """Hand back what a process of this name left behind, and begin to beat."""
+        app.conf.broker_transport_options = holdings.transport_options(self._line.member)
+        count = holdings.hand_back(self._line.member)
+        if count:
+            log.warning("tasks_handed_back", worker=self._line.member, tasks=count)
+        roster.write(self._line)
+        self._thread.start()
+
+    def leave(self) -> None:
+        """Leave the roster; what still runs is begun elsewhere and did not kill anybody."""
+        self._has_left.set()
+        # Kombu handed messages back when it closed, except to a Redis that was away just then
+        with suppress(*self._errors):
+            self.starts.forgive()
+            holdings.hand_back(self._line.member)
+            roster.strike([self._line.member])
+
+    def serve(self, queues: Sequence[str], models: Sequence[str]) -> None:
+        """Say what this worker takes from now on."""
+        self._line = roster.Line(
+            self._line.member, self._line.host, tuple(queues), models=tuple(models)
+        )
+        self.beat()
+
+    def beat(self) -> None:
+        """Say that this worker is there, and look after those that are not."""
+        try:
+            roster.write(self._line)
+            self._heard()
+            self._look_after_the_gone()
+        except self._errors as error:
+            self._unheard(error)
+
+    def _beat_on(self) -> None:
+        while not self._has_left.wait(BEAT_SECONDS):
+            self.beat()
+            self._end_if_hung()
+            if self._parent != os.getppid():
+                # nobody would start it again, pass a signal on to it or see it in a list
+                log.warning("parent_died", worker=self._line.member)
+                self._parent = os.getppid()
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def _heard(self) -> None:
+        if self._lost_since is not None:
+            now = time.monotonic()
+            log.warning("broker_back", lost_seconds=round(now - self._lost_since))
+            self._lost_since, self._heard_since = None, now
+
+    def _unheard(self, error: Exception) -> None:
+        if self._lost_since is None:
+            self._lost_since = time.monotonic()
+            place = log.redact(settings.current().broker_url)
+            log.error("broker_lost", broker=place, problem=str(error))
+
+    def _look_after_the_gone(self) -> None:
+        # whoever has just reached Redis again must give the others the time to do so, too
+        if time.monotonic() - self._heard_since < roster.GONE_SECONDS:
+            return
+        for member in roster.gone():
+            count = holdings.hand_back(member)
+            roster.strike([member])
+            log.warning("worker_gone", worker=member, handed_back=count)
+
+    def _end_if_hung(self) -> None:
+        seconds = self.starts.longest_seconds()
+        if seconds > TASK_SECONDS:
+            log.error("task_hung", worker=self._line.member, seconds=round(seconds))
+            # threads cannot be killed
+            os._exit(HUNG)
+
+
+_membership: list[Membership] = []
+
+
+@contextmanager
+def joined(member: str, queues: Sequence[str]) -> Iterator[None]:
+    """Be a member for the length of a block, which runs the worker."""
+    membership = Membership(member, queues)
+    membership.join()
+    _membership[:] = [membership]
+    count_here(membership.starts)
+    holdings.retain_here(holdings.Retained(member))
+    try:
+        yield
+    finally:
+        membership.leave()
+        count_here(None)
+        holdings.retain_here(None)
+        _membership.clear()
+
+
+def serve(queues: Sequence[str], models: Sequence[str]) -> None:
+    """Say what this process takes from now on, if it is a member."""
+    for membership in _membership:
+        membership.serve(queues, models)

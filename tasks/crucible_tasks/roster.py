@@ -1,0 +1,89 @@
+"""The roster: which workers of a cluster are there, and what each of them serves.
+
+Every worker writes a line about itself to Redis which expires unless it is written again, so a
+host that lost its power is missed without anybody asking it. Reading it takes a millisecond,
+where a question to all workers takes the whole time one is ready to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from crucible_tasks.celery_app import app
+
+#: seconds after which a worker that said nothing counts as dead: six beats, so that neither a busy
+#: host nor a short outage of the network loses one, and its work waits no longer than a person
+GONE_SECONDS = 30
+
+_NAMES = "crucible.workers"
+_LINE = "crucible.worker."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a worker says of itself."""
+
+    #: unique, and kept when it is started again after a crash
+    member: str
+    host: str
+    #: where it takes tasks from
+    queues: tuple[str, ...]
+    #: specs of the models of its own host
+    models: tuple[str, ...] = ()
+
+
+@cache
+def redis_client() -> Any:
+    """A client for what is not a message, shared by the threads of this process; never retries.
+
+    Kombu makes it, because it knows every kind of URL: sockets, TLS, sentinels.
+    """
+    return app.connection_for_write().default_channel.client
+
+
+def redis_errors() -> tuple[type[Exception], ...]:
+    """What that client raises when Redis is away or refuses."""
+    connection = app.connection_for_write()
+    return (*connection.connection_errors, *connection.channel_errors)
+
+
+def write(line: Line) -> None:
+    """Be on the roster for another GONE_SECONDS."""
+    pipe = redis_client().pipeline()
+    pipe.sadd(_NAMES, line.member)
+    pipe.set(_LINE + line.member, msgspec.json.encode(line), ex=GONE_SECONDS)
+    pipe.execute()
+
+
+def strike(members: Iterable[str]) -> None:
+    """Take workers off the roster."""
+    pipe = redis_client().pipeline()
+    for member in members:
+        pipe.srem(_NAMES, member)
+        pipe.delete(_LINE + member)
+    pipe.execute()
+
+
+def present() -> tuple[Line, ...]:
+    """Every worker that is there, in the order of their names."""
+    return tuple(line for _, line in _read() if line is not None)
+
+
+def gone() -> tuple[str, ...]:
+    """The names of workers that are on the roster and have fallen silent."""
+    return tuple(name for name, line in _read() if line is None)
+
+
+def _read() -> list[tuple[str, Line | None]]:
+    client = redis_client()
+    names = sorted(name.decode() for name in client.smembers(_NAMES))
+    lines = client.mget([_LINE + name for name in names]) if names else []
+    return [
+        (name, msgspec.json.decode(line, type=Line) if line else None)
+        for name, line in zip(names, lines, strict=True)
+    ]

@@ -1,0 +1,47 @@
+"""Whether any worker serves a model: asked before work is sent to a queue nobody takes from."""
+
+from __future__ import annotations
+
+import time
+
+from crucible_infra import log, settings
+from crucible_infra.errors import BrokerUnavailable, ModelNotFound
+from crucible_tasks import roster
+
+#: seconds a model's worker may need to tell of it: it may have been started together with us
+PATIENCE_SECONDS = 5.0
+
+_LOOK_SECONDS = 0.25
+
+#: models named in one line
+_MOST_NAMED = 8
+
+
+def demand_served(queue: str, model: str) -> None:
+    """Wait a moment for a worker that takes from this queue.
+
+    Raises ModelNotFound, with what is served instead, and BrokerUnavailable.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while queue not in {queue for line in _present() for queue in line.queues}:
+        if time.monotonic() > deadline:
+            raise _not_served(model)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _present() -> tuple[roster.Line, ...]:
+    try:
+        return roster.present()
+    except roster.redis_errors() as error:
+        place = log.redact(settings.current().broker_url)
+        raise BrokerUnavailable(f"the broker {place} cannot be reached: {error}") from error
+
+
+def _not_served(model: str) -> ModelNotFound:
+    models = sorted({model for line in _present() for model in line.models})
+    named = ", ".join(models[:_MOST_NAMED]) or "none of any host's own"
+    more = f" and {len(models) - _MOST_NAMED} more" if len(models) > _MOST_NAMED else ""
+    return ModelNotFound(
+        f"no worker serves the model {model}; these are served: {named}{more}",
+        hint="run `crucible worker` on a host that has it, or write an address every host reaches",
+    )
