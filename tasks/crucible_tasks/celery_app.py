@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import DiskFull, InvalidInput
-from crucible_tasks import control, evaluation, generation
+from crucible_tasks import control, evaluation, generation, measured
 
 #: how often the controller asks the database what is missing, in seconds: short enough that a
 #: lost message is not noticed by the user, long enough to cost nothing
@@ -53,6 +53,7 @@ app = Celery(
         "crucible_workers.evaluate",
         "crucible_workers.check_host",
         "crucible_workers.control",
+        "crucible_workers.control_metrics",
     ),
 )
 
@@ -136,6 +137,8 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
 
 
 app.conf.update(_options(settings.current()))
+
+measured.connect()
 
 
 def send_reconcile() -> None:
