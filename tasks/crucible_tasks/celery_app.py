@@ -172,11 +172,15 @@ def _log_our_way(**_: Any) -> None:
 @signals.task_prerun.connect
 def _bind_ids(task_id: str, task: Any, args: tuple[Any, ...], **_: Any) -> None:
     message = args[0] if args and isinstance(args[0], dict) else {}
-    log.bind(message=task_id, work=task.name, run=message.get("run_id"))
+    log.bind(
+        message=task_id, work=task.name, run=message.get("run_id"), task=message.get("task_id")
+    )
+    log.debug("task_began")
 
 
 @signals.task_postrun.connect
-def _unbind_ids(**_: Any) -> None:
+def _unbind_ids(state: str, **_: Any) -> None:
+    log.debug("task_ended", state=state)
     log.unbind()
 
 
