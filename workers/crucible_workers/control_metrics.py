@@ -2,7 +2,7 @@
 
 They describe the cluster and not a host, so only processes that serve the controller's queue show
 them. Looking them up is kept to a hundredth of one core, however large the database: what took a
-second is looked up again after a hundred. Prometheus gets the last answer meanwhile.
+second is looked up again after two hundred. Prometheus gets the last answer meanwhile.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from crucible_tasks.planning import RunState
 #: seconds an answer is good for at least: Prometheus asks every 15 s, each of its replicas too
 FRESH_SECONDS = 10.0
 
-#: the most of its time that this may spend on looking figures up
-SHARE = 0.01
+#: the most of the time that each of the two sources may take
+SHARE = 0.005
 
 #: what Kombu calls the sets of queues bound to an exchange, and what separates their parts
 _BINDINGS = "_kombu.binding.*"
