@@ -12,7 +12,7 @@ from msgspec import ValidationError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import DiskFull, InvalidInput
-from crucible_tasks import celery_log, control, evaluation, generation
+from crucible_tasks import celery_log, control, evaluation, generation, measured
 
 #: how often the controller asks the database what is missing, in seconds: short enough that a
 #: lost message is not noticed by the user, long enough to cost nothing
@@ -58,6 +58,7 @@ app = Celery(
         "crucible_workers.check_host",
         "crucible_workers.control",
         "crucible_workers.capabilities",
+        "crucible_workers.control_metrics",
     ),
 )
 
@@ -146,6 +147,8 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
 
 app.conf.update(_options(settings.current()))
 
+measured.connect()
+
 
 def know_queue(name: str) -> None:
     """Let this process send to a queue whose name was computed; typos stay errors."""
@@ -185,11 +188,15 @@ def _log_our_way(**_: Any) -> None:
 @signals.task_prerun.connect
 def _bind_ids(task_id: str, task: Any, args: tuple[Any, ...], **_: Any) -> None:
     message = args[0] if args and isinstance(args[0], dict) else {}
-    log.bind(message=task_id, work=task.name, run=message.get("run_id"))
+    log.bind(
+        message=task_id, work=task.name, run=message.get("run_id"), task=message.get("task_id")
+    )
+    log.debug("task_began")
 
 
 @signals.task_postrun.connect
-def _unbind_ids(**_: Any) -> None:
+def _unbind_ids(state: str, **_: Any) -> None:
+    log.debug("task_ended", state=state)
     log.unbind()
 
 

@@ -11,6 +11,7 @@ import msgspec
 from crucible_infra import settings
 from crucible_tasks import starts
 from crucible_tasks.decoding import decoder
+from crucible_tasks.shown import arguments
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -51,10 +52,12 @@ class Contract(Generic[Request, Result]):
 
         queue = self.queue_for(request)
         know_queue(queue)
+        message = msgspec.to_builtins(request)
         return app.signature(
             self.name,
-            args=(msgspec.to_builtins(request),),
+            args=(message,),
             queue=queue,
+            argsrepr=arguments(message),
             # else the sender subscribes to a result that never comes
             ignore_result=not self.keeps_result,
         )

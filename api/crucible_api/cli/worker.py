@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import click
 
 from crucible_api.cli import hands, options
+from crucible_api.cli.broker_wait import wait_for_broker
+from crucible_api.cli.measuring import measured
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import BrokerUnavailable, InvalidInput
 from crucible_infra.settings import current
 
 #: every kind of work, with the threads it gets unless told otherwise; 0 means one per CPU
 DEFAULT_THREADS = {"generation": hands.GENERATION_THREADS, "evaluation": 0, "controller": 1}
-
-#: seconds between looks at a broker that is away
-_LOOK_EVERY = 0.5
-
-#: seconds between lines about a broker that does not answer
-_TELL_EVERY = 10.0
 
 EPILOG = """\b
 Examples:
@@ -56,6 +51,7 @@ class Duty:
 )
 @click.option("--member", hidden=True, help="The name on the roster; this process does the work.")
 @click.option("--optional", "is_optional", is_flag=True, hidden=True, help="Not asked for by name.")
+@measured
 @options.speaking
 def command(
     voice: Voice,
@@ -81,7 +77,7 @@ def command(
         return
     if "controller" in names:
         _try_database()
-    _wait_for_broker(voice)
+    wait_for_broker(voice)
     from crucible_api.cli.supervision import supervise
 
     supervise(duties, voice)
@@ -122,28 +118,3 @@ def _try_database() -> None:
     from crucible_infra.database import open_database
 
     open_database(current().database_url).close()
-
-
-def _wait_for_broker(voice: Voice) -> None:
-    """Let Redis start after its workers, for a while.
-
-    Raises BrokerUnavailable when that is over. What is lost later, Celery reconnects to.
-    """
-    from crucible_infra.log import redact
-    from crucible_tasks.sending import broker_problem
-
-    place, seconds = redact(current().broker_url), current().outage_seconds
-    until = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
-    started = time.monotonic()
-    told: float | None = None
-    while (problem := broker_problem()) is not None:
-        now = time.monotonic()
-        if told is None or now - told >= _TELL_EVERY:
-            told = now
-            voice.talk(f"{place} does not answer ({problem}); trying again until {until}")
-        if now - started >= seconds:
-            raise BrokerUnavailable(
-                f"{place} did not answer for {seconds:g} s: {problem}",
-                hint="start Redis there, or correct CRUCIBLE_BROKER_URL",
-            )
-        time.sleep(_LOOK_EVERY)
