@@ -1,0 +1,181 @@
+"""A cluster on hosts that are really separate: stores, workers that are restarted, a door."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import process_table
+from commandline import PROGRAM, Crucible, Said
+from host_stores import PostgresOnHost, RedisOnHost
+from hosts import Host, Network, network
+
+#: a worker that is asked to end has so long, in seconds
+_END_SECONDS = 30.0
+
+#: between a worker's death and its next life, as a service manager waits
+_RESTART_SECONDS = 1.0
+
+STORE = "store"
+DESK = "desk"
+
+
+@dataclass(slots=True)
+class Worker:
+    """`crucible worker` on a host, started again whenever it has died."""
+
+    host: Host
+    queue: str
+    environment: Mapping[str, str]
+    log: Path
+    threads: int = 1
+    child: subprocess.Popen[bytes] | None = None
+    _ending: threading.Event = field(default_factory=threading.Event)
+    _keeper: threading.Thread | None = None
+    #: every process it ever was, for whoever looks for orphans
+    lives: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.host.name}'s {self.queue}"
+
+    def start(self) -> None:
+        """Start it, and see to it that it lives."""
+        self._begin()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
+
+    def stop(self) -> int:
+        """Ask it to end, once; returns its exit code, and a kill's number where that was needed."""
+        self._ending.set()
+        assert self._keeper is not None
+        self._keeper.join()
+        assert self.child is not None
+        below = process_table.below(self.child.pid)
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            for process in below:
+                process_table.kill_if(process.number, process)
+        return self.child.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: alone for its death, with all below it where the host freezes."""
+        child = self.child
+        if child is None or child.poll() is not None:
+            return
+        below = [] if number is signal.SIGKILL else process_table.below(child.pid)
+        for target in (child.pid, *(process.number for process in below)):
+            with suppress(ProcessLookupError):
+                os.kill(target, number)
+
+    def _begin(self) -> None:
+        words = ["worker", "--queues", self.queue, "--concurrency", str(self.threads)]
+        self.lives += 1
+        with self.log.open("ab") as log:
+            self.child = self.host.start(
+                [*PROGRAM, *words],
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _keep(self) -> None:
+        while not self._ending.wait(0.1):
+            assert self.child is not None
+            if self.child.poll() is not None and not self._ending.wait(_RESTART_SECONDS):
+                self._begin()
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Everything that runs, and where."""
+
+    directory: Path
+    network: Network
+    redis: RedisOnHost
+    postgres: PostgresOnHost
+    workers: list[Worker] = field(default_factory=list)
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What every program on this host is told; only the desk gets the database."""
+        home = self.directory / name
+        home.mkdir(exist_ok=True)
+        kept = {word: os.environ[word] for word in ("PATH", "PYTHONPATH") if word in os.environ}
+        told = {
+            **kept,
+            "HOME": str(home),
+            "CRUCIBLE_HOME": str(home),
+            "CRUCIBLE_BROKER_URL": self.redis.url,
+            "CRUCIBLE_ARTIFACTS_URL": str(self.directory / "artifacts"),
+        }
+        return told | ({"CRUCIBLE_DATABASE_URL": self.postgres.url} if name == DESK else {})
+
+    def door(self, *words: str, patience_seconds: float = 60.0) -> Said:
+        """Run a command on the desk to its end."""
+        child = self.network.hosts[DESK].start(
+            [*PROGRAM, *words],
+            env=self.environment(DESK),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            out, err = child.communicate(timeout=patience_seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, err = child.communicate()
+        return Said(child.returncode, out.decode(), err.decode())
+
+    def add_worker(self, host: str, queue: str, threads: int = 1) -> Worker:
+        """Start a worker of this queue on this host."""
+        worker = Worker(
+            self.network.hosts[host],
+            queue,
+            self.environment(host),
+            self.directory / f"{host}-{queue}.log",
+            threads,
+        )
+        worker.start()
+        self.workers.append(worker)
+        return worker
+
+    def stop_workers(self) -> list[int]:
+        """Ask all of them to end; their exit codes."""
+        return [worker.stop() for worker in reversed(self.workers)]
+
+
+@contextmanager
+def cluster(directory: Path, *names: str) -> Iterator[Cluster]:
+    """A store and a desk, with hosts of these names beside them, and no worker yet.
+
+    All of it is removed at the end. Raises ServiceMissing.
+    """
+    # whoever Postgres runs as must be able to get in
+    directory.chmod(0o755)
+    with ExitStack() as stack:
+        made = stack.enter_context(network(STORE, DESK, *names))
+        store = made.hosts[STORE]
+        redis, postgres = RedisOnHost(store, directory), PostgresOnHost(store, directory)
+        stack.callback(postgres.remove)
+        postgres.make()
+        for server in (redis, postgres):
+            stack.callback(server.end)
+            server.start()
+        found = Cluster(directory, made, redis, postgres)
+        stack.callback(found.stop_workers)
+        stack.callback(made.heal)
+        upgraded = found.door("db", "upgrade")
+        assert upgraded.code == 0, upgraded.err
+        yield found
