@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import process_table
-from commandline import PROGRAM, Crucible, Said
+from commandline import PROGRAM, Said
 from host_stores import PostgresOnHost, RedisOnHost
 from hosts import Host, Network, network
+from memory_squeeze import MemoryGroup, memory_group
+from services import ServiceMissing
 
 #: a worker that is asked to end has so long, in seconds
 _END_SECONDS = 30.0
@@ -40,7 +41,9 @@ class Worker:
     child: subprocess.Popen[bytes] | None = None
     _ending: threading.Event = field(default_factory=threading.Event)
     _keeper: threading.Thread | None = None
-    #: every process it ever was, for whoever looks for orphans
+    #: None where there are no cgroups
+    memory: MemoryGroup | None = None
+    #: how often it was started
     lives: int = 0
 
     @property
@@ -67,7 +70,10 @@ class Worker:
             self.child.kill()
             for process in below:
                 process_table.kill_if(process.number, process)
-        return self.child.wait()
+        code = self.child.wait()
+        if self.memory is not None:
+            self.memory.remove()
+        return code
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal: alone for its death, with all below it where the host freezes."""
@@ -78,6 +84,22 @@ class Worker:
         for target in (child.pid, *(process.number for process in below)):
             with suppress(ProcessLookupError):
                 os.kill(target, number)
+
+    def exhaust_memory(self, patience_seconds: float) -> bool:
+        """Let the kernel kill it for want of memory; returns whether it did."""
+        life, deadline = self.lives, time.monotonic() + patience_seconds
+        if self.memory is None:
+            return False
+        try:
+            while self.lives == life and time.monotonic() < deadline:
+                self.memory.squeeze()
+                assert self.child is not None
+                if self.child.poll() is not None:
+                    return True
+                time.sleep(0.02)
+            return self.lives != life
+        finally:
+            self.memory.relax()
 
     def _begin(self) -> None:
         words = ["worker", "--queues", self.queue, "--concurrency", str(self.threads)]
@@ -90,6 +112,8 @@ class Worker:
                 stdout=log,
                 stderr=log,
             )
+        if self.memory is not None:
+            self.memory.add(self.child.pid)
 
     def _keep(self) -> None:
         while not self._ending.wait(0.1):
@@ -138,15 +162,23 @@ class Cluster:
             out, err = child.communicate()
         return Said(child.returncode, out.decode(), err.decode())
 
-    def add_worker(self, host: str, queue: str, threads: int = 1) -> Worker:
-        """Start a worker of this queue on this host."""
+    def add_worker(
+        self, host: str, queue: str, threads: int = 1, tree: Path | None = None
+    ) -> Worker:
+        """Start a worker of this queue on this host, of another checkout where one is named."""
+        environment = self.environment(host)
+        if tree is not None:
+            rooms = ("infra", "tasks", "workers", "api")
+            environment["PYTHONPATH"] = os.pathsep.join(str(tree / room) for room in rooms)
         worker = Worker(
             self.network.hosts[host],
             queue,
-            self.environment(host),
+            environment,
             self.directory / f"{host}-{queue}.log",
             threads,
         )
+        with suppress(ServiceMissing):
+            worker.memory = memory_group()
         worker.start()
         self.workers.append(worker)
         return worker

@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 from cluster import DESK, STORE, Cluster, Worker
 from host_stores import PostgresOnHost, RedisOnHost
-from memory_squeeze import out_of_memory
 
 #: how long a link is cut, in seconds: shorter than a time-out, and longer than all of them
 CUT_SECONDS = (5.0, 30.0)
@@ -22,6 +21,8 @@ FREEZE_SECONDS = (3.0, 15.0)
 AWAY_SECONDS = (0.5, 5.0)
 #: how long somebody needs to find what fills the disk
 FULL_SECONDS = (3.0, 12.0)
+#: a worker that has nothing to do takes no memory; so long it is waited for
+OOM_SECONDS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,7 @@ def _fill_disk(scene: Scene) -> str:
 
 def _exhaust_memory(scene: Scene) -> str:
     victim = scene.worker("generation", "evaluation", "controller")
-    assert victim.child is not None
-    died = out_of_memory(victim.child)
+    died = victim.exhaust_memory(OOM_SECONDS)
     return victim.name if died else f"{victim.name}, which lived on"
 
 

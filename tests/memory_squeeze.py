@@ -1,81 +1,85 @@
-"""Takes the memory of a process away, so that the kernel kills it: a cgroup with no room."""
+"""A cgroup whose memory can be taken away, so that the kernel kills who is in it."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import os
-import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from services import ServiceMissing
 
-#: less than an interpreter that does anything
-_ROOM_BYTES = 1 << 20
+#: the dead leave a cgroup within moments, in seconds
+_PATIENCE_SECONDS = 5.0
 
-#: a worker that does nothing takes no memory; after so long nobody waits for it to
-PATIENCE_SECONDS = 8.0
+#: of the memory that is used, the least of which that will do
+_SHARES = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """A version of cgroups: where it is mounted, and which file limits memory."""
+class _Version:
+    """Where a version of cgroups is mounted, and how it names things."""
 
     root: Path
     limit: str
+    usage: str
+    unlimited: str
 
 
-_KINDS = (
-    _Kind(Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
-    _Kind(Path("/sys/fs/cgroup"), "memory.max"),
+_VERSIONS = (
+    _Version(Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "-1"),
+    _Version(Path("/sys/fs/cgroup"), "memory.max", "memory.current", "max"),
 )
 
 
-def out_of_memory(child: subprocess.Popen[bytes]) -> bool:
-    """Let the kernel kill this child for want of memory; returns whether it did.
+@dataclass(frozen=True, slots=True)
+class MemoryGroup:
+    """One cgroup; what a process takes after it was added counts."""
 
-    Raises ServiceMissing where there is no memory controller to be used.
-    """
-    place, kind = _make()
-    try:
-        (place / "cgroup.procs").write_text(str(child.pid))
-        with contextlib.suppress(OSError):
-            # refused as busy by the old version, which kills at the next page all the same
-            (place / kind.limit).write_text(str(_ROOM_BYTES))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return child.poll() == -signal.SIGKILL
-    finally:
-        _remove(place, kind)
+    _place: Path
+    _version: _Version
+
+    def add(self, process: int) -> None:
+        """Count the memory of this process and of all it will start."""
+        (self._place / "cgroup.procs").write_text(str(process))
+
+    def squeeze(self) -> None:
+        """Leave no room: whoever takes one more page is killed, if there is nothing to give back.
+
+        To be repeated: the file cache goes first, which makes room again.
+        """
+        used = int((self._place / self._version.usage).read_text())
+        for share in _SHARES:
+            # below what cannot be given back the old version refuses
+            with contextlib.suppress(OSError):
+                (self._place / self._version.limit).write_text(str(int(used * share)))
+                return
+
+    def relax(self) -> None:
+        """As much as anybody wants."""
+        (self._place / self._version.limit).write_text(self._version.unlimited)
+
+    def remove(self) -> None:
+        """Remove it, when those who were in it are gone."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while self._place.exists() and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                self._place.rmdir()
+            time.sleep(0.02)
 
 
-def _make() -> tuple[Path, _Kind]:
+def memory_group() -> MemoryGroup:
+    """A new cgroup without a limit. Raises ServiceMissing where none can be made."""
     name = f"crucible{os.getpid()}-{next(_numbers)}"
-    for kind in _KINDS:
-        place = kind.root / name
+    for version in _VERSIONS:
+        place = version.root / name
         with contextlib.suppress(OSError):
             place.mkdir()
-            if (place / kind.limit).exists():
-                return place, kind
+            if (place / version.limit).exists():
+                return MemoryGroup(place, version)
             place.rmdir()
     raise ServiceMissing("no memory controller of cgroups can be used here")
-
-
-def _remove(place: Path, kind: _Kind) -> None:
-    with contextlib.suppress(OSError):
-        (place / kind.limit).write_text("-1" if "bytes" in kind.limit else "max")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while place.exists() and time.monotonic() < deadline:
-        for number in (place / "cgroup.procs").read_text().split():
-            with contextlib.suppress(OSError):
-                (kind.root / "cgroup.procs").write_text(number)
-        # busy until the last of the dead is buried
-        with contextlib.suppress(OSError):
-            place.rmdir()
-        time.sleep(0.05)

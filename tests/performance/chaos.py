@@ -50,6 +50,9 @@ _FAULT_WITHIN = 0.7
 #: generation from a file is over so soon, in seconds
 _EARLY_SECONDS = 0.1
 
+#: what a command needs that only asks, on a busy machine
+_ASK_SECONDS = 10.0
+
 #: what a killed worker leaves must end by itself, in seconds
 _ORPHAN_SECONDS = 10.0
 
@@ -121,10 +124,12 @@ class Chaos:
             yield watch
 
     def _resume(self, watch: SweepWatch, record: Record) -> None:
+        """Start every worker anew, which may be deaf, and ask for what is missing."""
+        for worker in self.cluster.workers:
+            worker.signal(signal.SIGKILL)
         for run_id in watch.latest.open_runs:
-            said = self.cluster.door("runs", "resume", run_id)
-            if said.code:
-                record.problems.append(f"{run_id} is not resumed: {said.err[-300:]}")
+            # it would follow the run, and its work is done when it has asked
+            self.cluster.door("runs", "resume", run_id, patience_seconds=_ASK_SECONDS)
         if not watch.wait_for_end(self.patience_seconds):
             record.problems.append(f"stuck even after resuming: {watch.standing()}")
 
@@ -143,14 +148,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     process_table.adopt_orphans()
     record = Record()
-    with tempfile.TemporaryDirectory(prefix="chaos") as place:
-        with cluster(Path(place), *_HOSTS) as made:
-            try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="chaos") as place:
+            with cluster(Path(place), *_HOSTS) as made, _logs_kept(made, wish.logs):
                 _run(made, wish, record)
-            finally:
-                _keep_logs(made, wish.logs)
-        record.problems += _orphans()
-    _show(record)
+            record.problems += _orphans()
+    finally:
+        _show(record)
     sys.exit(1 if record.problems else 0)
 
 
@@ -182,9 +186,8 @@ def _run(made: Cluster, wish: argparse.Namespace, record: Record) -> None:
     print(f"an undisturbed sweep takes {statistics.median(chaos.usual_seconds):.1f} s", flush=True)
     for kind in _kinds(wish, chance):
         chaos.hit(kind, record)
-    record.problems += [
-        f"{count} doubled {table}" for table, count in doubled(made.postgres.watch_url).items() if count
-    ]
+    rows = doubled(made.postgres.watch_url)
+    record.problems += [f"{count} doubled {table}" for table, count in rows.items() if count]
 
 
 def _kinds(wish: argparse.Namespace, chance: random.Random) -> Iterator[str]:
@@ -194,11 +197,15 @@ def _kinds(wish: argparse.Namespace, chance: random.Random) -> Iterator[str]:
         yield from chance.sample(names, len(names))[: wish.faults - start]
 
 
-def _keep_logs(made: Cluster, folder: Path | None) -> None:
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for log in made.directory.glob("*.log"):
-            (folder / log.name).write_bytes(log.read_bytes())
+@contextmanager
+def _logs_kept(made: Cluster, folder: Path | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            for log in made.directory.glob("*.log"):
+                (folder / log.name).write_bytes(log.read_bytes())
 
 
 def _orphans() -> Iterator[str]:
