@@ -76,28 +76,40 @@ class Worker:
         return code
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal: alone for its death, with all below it where the host freezes."""
-        child = self.child
-        if child is None or child.poll() is not None:
-            return
-        below = [] if number is signal.SIGKILL else process_table.below(child.pid)
-        for target in (child.pid, *(process.number for process in below)):
+        """Send it a signal: to its own processes for its death, to all below it for a freeze."""
+        own = number is signal.SIGKILL
+        for process in self._own() if own else self._everything():
             with suppress(ProcessLookupError):
-                os.kill(target, number)
+                os.kill(process, number)
+
+    def ask_to_end(self) -> None:
+        """What a service manager sends first; its keeper then starts it again."""
+        if self.child is not None and self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+
+    def _everything(self) -> list[int]:
+        if self.child is None or self.child.poll() is not None:
+            return []
+        below = process_table.below(self.child.pid)
+        return [self.child.pid, *(process.number for process in below)]
+
+    def _own(self) -> list[int]:
+        """The processes that are this program, and not the prisons it has opened."""
+        return [number for number in self._everything() if _runs_crucible(number)]
 
     def exhaust_memory(self, patience_seconds: float) -> bool:
         """Let the kernel kill it for want of memory; returns whether it did."""
-        life, deadline = self.lives, time.monotonic() + patience_seconds
+        deadline = time.monotonic() + patience_seconds
         if self.memory is None:
             return False
+        victims = self._own()
         try:
-            while self.lives == life and time.monotonic() < deadline:
+            while time.monotonic() < deadline:
                 self.memory.squeeze()
-                assert self.child is not None
-                if self.child.poll() is not None:
+                if not all(_runs_crucible(number) for number in victims):
                     return True
                 time.sleep(0.02)
-            return self.lives != life
+            return False
         finally:
             self.memory.relax()
 
@@ -120,6 +132,13 @@ class Worker:
             assert self.child is not None
             if self.child.poll() is not None and not self._ending.wait(_RESTART_SECONDS):
                 self._begin()
+
+
+def _runs_crucible(number: int) -> bool:
+    with suppress(OSError):
+        # a zombie's is empty
+        return b"crucible_api" in Path(f"/proc/{number}/cmdline").read_bytes()
+    return False
 
 
 @dataclass(slots=True)

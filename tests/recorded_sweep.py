@@ -42,6 +42,11 @@ class RecordedSweep:
     #: every answer sleeps so long when it is judged: a fault must find something under way
     nap_seconds: float = 0.0
 
+    @property
+    def size(self) -> int:
+        """Completions of all its runs."""
+        return self.models * len(self.temperatures) * self.challenges * self.n
+
     def record(self) -> None:
         """Write the models, each of which errs elsewhere."""
         chosen = select(open_dataset("humaneval"), limit=self.challenges)

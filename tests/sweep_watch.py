@@ -53,10 +53,14 @@ class SweepWatch:
     def latest(self) -> Look:
         return self._looks[-1]
 
-    def wait_for_completions(self, patience_seconds: float) -> None:
-        """Until the sweep is under way, or has ended."""
+    def wait_for_completions(self, patience_seconds: float, wanted: int = 1) -> None:
+        """Until so many are stored, or the sweep has ended."""
         deadline = time.monotonic() + patience_seconds
-        while not self.latest.completions and self.latest.open_runs and time.monotonic() < deadline:
+        while (
+            self.latest.completions < wanted
+            and self.latest.open_runs
+            and time.monotonic() < deadline
+        ):
             time.sleep(_LOOK_EVERY)
 
     def wait_for_end(self, patience_seconds: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +27,11 @@ PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def hosts() -> Iterator[Cluster]:
     """Two hosts that sample and judge, a desk, and a store, each behind an address of its own."""
-    directory = tmp_path_factory.mktemp("hosts")
-    # pytest's own folders are private, and Postgres runs as another user
-    for folder in (directory, *list(directory.parents)[:2]):
-        folder.chmod(0o755)
+    # not pytest's own, which is private: Postgres runs as another user
     try:
-        with cluster(directory, "left", "right") as made:
+        with tempfile.TemporaryDirectory() as place, cluster(Path(place), "left", "right") as made:
             for host in ("left", "right"):
                 made.add_worker(host, "generation")
                 made.add_worker(host, "evaluation")
@@ -54,15 +52,16 @@ def test_a_sweep_over_a_cut_link_finds_what_one_process_finds(
     begun = hosts.door(*sweep.words(), "--detach")
     assert begun.code == 0, begun.err
     with watching(hosts, begun.out.split()) as watch:
-        watch.wait_for_completions(PATIENCE_SECONDS)
+        watch.wait_for_completions(PATIENCE_SECONDS, wanted=sweep.size)
         assert watch.latest.open_runs, "it was over before anything happened to it"
         hosts.network.hosts["right"].cut()
-        time.sleep(CUT_SECONDS)
+        cut_at = time.monotonic()
+        undisturbed = sweep.undisturbed()
+        time.sleep(max(cut_at + CUT_SECONDS - time.monotonic(), 0))
         hosts.network.heal()
         assert watch.wait_for_end(PATIENCE_SECONDS), watch.standing()
-    url = hosts.postgres.watch_url
-    assert found(url) == sweep.undisturbed()
-    assert doubled(url) == {"completions": 0, "verdicts": 0}
+    assert found(hosts.postgres.watch_url) == undisturbed
+    assert doubled(hosts.postgres.watch_url) == {"completions": 0, "verdicts": 0}
 
 
 def test_a_cut_host_reaches_nobody_until_it_is_healed(hosts: Cluster) -> None:

@@ -86,7 +86,7 @@ def _restart_old(made: Cluster) -> None:
     """As an upgrade does: the worker is asked to end, and its keeper starts it again."""
     for worker in made.workers:
         if worker.host.name == "old":
-            worker.signal(signal.SIGTERM)
+            worker.ask_to_end()
 
 
 @contextmanager
