@@ -50,6 +50,9 @@ _FAULT_WITHIN = 0.7
 #: generation from a file is over so soon, in seconds
 _EARLY_SECONDS = 0.1
 
+#: so soon after a fault a person asks again
+_ASKED_AT_MOST = 3
+
 #: what a command needs that only asks, on a busy machine
 _ASK_SECONDS = 10.0
 
@@ -86,6 +89,8 @@ class Chaos:
     scene: Scene
     patience_seconds: float
     usual_seconds: list[float] = field(default_factory=list)
+    #: what the door said to whoever wanted to begin a sweep right after a fault
+    refusals: list[list[str]] = field(default_factory=list)
 
     def measure(self) -> None:
         """Run undisturbed sweeps."""
@@ -118,7 +123,11 @@ class Chaos:
 
     @contextmanager
     def _sweep(self) -> Iterator[SweepWatch]:
-        said = self.cluster.door(*self.sweep.words(), "--detach")
+        for _ in range(_ASKED_AT_MOST):
+            said = self.cluster.door(*self.sweep.words(), "--detach")
+            if said.code == 0:
+                break
+            self.refusals.append(said.err.splitlines()[-2:])
         assert said.code == 0, said.err
         with watching(self.cluster, said.out.split()) as watch:
             yield watch
@@ -186,6 +195,8 @@ def _run(made: Cluster, wish: argparse.Namespace, record: Record) -> None:
     print(f"an undisturbed sweep takes {statistics.median(chaos.usual_seconds):.1f} s", flush=True)
     for kind in _kinds(wish, chance):
         chaos.hit(kind, record)
+    for refusal in chaos.refusals:
+        print("a sweep was refused at first:", *refusal)
     rows = doubled(made.postgres.watch_url)
     record.problems += [f"{count} doubled {table}" for table, count in rows.items() if count]
 
