@@ -17,6 +17,9 @@ EMBEDDED_BROKER_URL = "memory://"
 #: `process` is no security boundary and never chosen by itself
 SANDBOXES = ("namespaces", "container", "process")
 
+#: a measured throughput must be the sandbox's own, and not every host may be trusted
+VERDICT_CACHES = ("on", "off")
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 LOG_FORMATS = ("text", "json")
@@ -68,11 +71,18 @@ class Settings:
     container_image: str | None = None
     #: the executable that runs JavaScript; None takes the first new enough on this host
     node: str | None = None
+    #: "off" judges every program anew
+    verdict_cache: str = "on"
 
     @property
     def is_embedded(self) -> bool:
         """Whether tasks run in this process."""
         return self.broker_url == EMBEDDED_BROKER_URL
+
+    @property
+    def remembers_verdicts(self) -> bool:
+        """Whether identical programs are judged once over all runs and hosts."""
+        return self.verdict_cache == "on"
 
     @property
     def log_is_json(self) -> bool:
@@ -87,6 +97,7 @@ class Settings:
     def check(self) -> None:
         """Refuse a value that means nothing, which would else be ignored. Raises InvalidInput."""
         _one_of("CRUCIBLE_SANDBOX", self.sandbox_backend, SANDBOXES)
+        _one_of("CRUCIBLE_VERDICT_CACHE", self.verdict_cache, VERDICT_CACHES)
         _one_of("CRUCIBLE_LOG_FORMAT", self.log_format, LOG_FORMATS)
         if self.log_level is not None:
             _one_of("CRUCIBLE_LOG_LEVEL", self.log_level, LOG_LEVELS)
@@ -129,6 +140,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         container_runtime=environment.get("CRUCIBLE_CONTAINER_RUNTIME") or None,
         container_image=environment.get("CRUCIBLE_CONTAINER_IMAGE") or None,
         node=environment.get("CRUCIBLE_NODE") or None,
+        verdict_cache=environment.get("CRUCIBLE_VERDICT_CACHE") or "on",
     )
 
 

@@ -16,6 +16,7 @@ from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.evaluation import Evaluation, EvaluationRequest
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers import evaluate as evaluation
+from crucible_workers.verdict_cache import Recollection, shared_memory
 
 PROMPT = "def double(x):\n"
 RIGHT, WRONG = "    return 2 * x\n", "    return x\n"
@@ -68,7 +69,9 @@ def _request(
 def _evaluate(
     texts: Sequence[str], form: Form = Form.COMPLETION, dataset: str | None = None, **more: object
 ) -> Evaluation:
-    return evaluation._evaluate(_request(texts, form, dataset, **more))
+    return evaluation._evaluate(
+        _request(texts, form, dataset, **more), Recollection(shared_memory())
+    )
 
 
 def _outcomes(found: Evaluation) -> list[Outcome]:
