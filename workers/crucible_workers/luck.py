@@ -35,13 +35,13 @@ _WAYS_AROUND = frozenset(
     "globals hash id locals modules open vars".split()
 )
 
-#: a whole string with its prefix, or a comment
+#: a string with its prefix, or a comment; one without an end is no reason to look again
 _ASIDE = re.compile(
     r"(?:\b(?P<prefix>[A-Za-z]{1,2}))?"
-    r'(?:"""(?:\\.|[^\\])*?"""|'
-    r"'''(?:\\.|[^\\])*?'''|"
-    r'"(?:\\.|[^"\\\n])*"|'
-    r"'(?:\\.|[^'\\\n])*')"
+    r'(?:"""(?:\\.|[^\\])*?(?:"""|\\?\Z)|'
+    r"'''(?:\\.|[^\\])*?(?:'''|\\?\Z)|"
+    r'"(?:\\.|[^"\\\n])*"?|'
+    r"'(?:\\.|[^'\\\n])*'?)"
     r"|#[^\n]*",
     re.DOTALL,
 )
@@ -66,7 +66,7 @@ def depends_on_luck(program: str, language: Language) -> bool:
     return _python_depends_on_luck(program)
 
 
-def tests_depend_on_luck(challenge: Challenge) -> bool:
+def has_lucky_tests(challenge: Challenge) -> bool:
     """Whether these tests may ask something else the next time (HumanEval/38 draws its words)."""
     texts = [challenge.prompt] if challenge.prompt_is_code else []
     if isinstance(challenge.tests, ScriptTests):

@@ -14,11 +14,11 @@ in the log when that begins; meanwhile nothing is known, and everything is judge
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -44,8 +44,8 @@ CAPACITY = 100_000
 #: a week: a sweep over the weekend, and the one after it with another temperature
 LIFETIME_SECONDS = 7 * 86_400
 
-#: for connecting and for an answer; hosts of one cluster are milliseconds apart
-_PATIENCE_SECONDS = 0.1
+#: for connecting and for an answer: those of one cluster are milliseconds apart, and busy
+_PATIENCE_SECONDS = 0.25
 
 PATIENCE = {"socket_timeout": _PATIENCE_SECONDS, "socket_connect_timeout": _PATIENCE_SECONDS}
 
@@ -68,8 +68,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 
 Answer = TypeVar("Answer")
 
-#: NaN is no number of seconds, and nothing here may take a day
-_Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -82,6 +81,9 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     cpu_seconds: _Seconds
     wall_seconds: _Seconds
     mode: Mode
+
+
+_DECODER = msgspec.json.Decoder(_Entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,13 @@ class SharedVerdicts:
     def add(self, verdicts: Mapping[str, Verdict]) -> None:
         """Remember what this host has found and vouches for."""
         words = [self._capacity, LIFETIME_SECONDS]
-        flat = [word for key, one in verdicts.items() for word in (key, self._written(one))]
-        self._ask(lambda redis: redis.eval(_ADD, 2, _YOUNG, _OLD, *words, *flat))
+        flat: list[str | bytes] = []
+        for key, one in verdicts.items():
+            with suppress(UnicodeEncodeError):
+                # half a surrogate pair, which a failed assertion may quote
+                flat += [key, self._written(one)]
+        if flat:
+            self._ask(lambda redis: redis.eval(_ADD, 2, _YOUNG, _OLD, *words, *flat))
 
     def void(self, host: str) -> None:
         """Begin the next epoch of this host."""
@@ -138,11 +145,10 @@ class SharedVerdicts:
         seconds = 2 * LIFETIME_SECONDS
         self._ask(lambda redis: redis.eval(_VOID, 1, _EPOCHS, host, seconds))
 
-    def _written(self, one: Verdict) -> str:
+    def _written(self, one: Verdict) -> bytes:
         seconds = one.cpu_seconds, one.wall_seconds
-        row = [self._host, self._epoch, one.outcome, one.detail, *seconds, one.mode]
-        # escapes surrogates, which a failed assertion may quote
-        return json.dumps(row, separators=(",", ":"))
+        entry = _Entry(self._host, self._epoch, one.outcome, one.detail, *seconds, one.mode)
+        return msgspec.json.encode(entry)
 
     def _ask(self, question: Callable[[Redis], Answer]) -> Answer | None:
         """The answer; None while the cache rests, and when it fails."""
@@ -202,9 +208,8 @@ def _entry(raw: bytes | None, epochs: Mapping[str, int]) -> Remembered | None:
     if raw is None:
         return None
     try:
-        entry = msgspec.convert(json.loads(raw), _Entry)
-    except (ValueError, RecursionError):
-        # msgspec's ValidationError is a ValueError
+        entry = _DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if entry.epoch != epochs.get(entry.host, 0):
         return None

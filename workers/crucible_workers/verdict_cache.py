@@ -49,7 +49,7 @@ from crucible_tasks.challenge import Challenge, Language, Limits
 from crucible_tasks.planning import grader_label
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.datasets import load_dataset
-from crucible_workers.luck import depends_on_luck, tests_depend_on_luck
+from crucible_workers.luck import depends_on_luck, has_lucky_tests
 from crucible_workers.sandbox.javascript.node import find_node
 from crucible_workers.shared_verdicts import Remembered, SharedVerdicts
 
@@ -226,7 +226,7 @@ def _facts(dataset: str, task_id: str) -> _Facts:
     )
     # escapes surrogates, which msgspec refuses
     digest = hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
-    return _Facts(digest, tests_depend_on_luck(challenge))
+    return _Facts(digest, has_lucky_tests(challenge))
 
 
 def _prefix(challenge: str, limits: Limits, language: Language) -> bytes:
