@@ -17,6 +17,9 @@ EMBEDDED_BROKER_URL = "memory://"
 #: `process` is no security boundary and never chosen by itself
 SANDBOXES = ("namespaces", "container", "process")
 
+#: a measured throughput must be the sandbox's own, and not every host may be trusted
+VERDICT_CACHES = ("on", "off")
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 LOG_FORMATS = ("text", "json")
@@ -78,11 +81,18 @@ class Settings:
     metrics_port: int | None = None
     #: metrics ask for no password, so they stay on this host unless told otherwise
     metrics_address: str = _LOOPBACK
+    #: "off" judges every program anew
+    verdict_cache: str = "on"
 
     @property
     def is_embedded(self) -> bool:
         """Whether tasks run in this process."""
         return self.broker_url == EMBEDDED_BROKER_URL
+
+    @property
+    def remembers_verdicts(self) -> bool:
+        """Whether identical programs are judged once over all runs and hosts."""
+        return self.verdict_cache == "on"
 
     @property
     def log_is_json(self) -> bool:
@@ -102,6 +112,7 @@ class Settings:
     def check(self) -> None:
         """Refuse a value that means nothing, which would else be ignored. Raises InvalidInput."""
         _one_of("CRUCIBLE_SANDBOX", self.sandbox_backend, SANDBOXES)
+        _one_of("CRUCIBLE_VERDICT_CACHE", self.verdict_cache, VERDICT_CACHES)
         _one_of("CRUCIBLE_LOG_FORMAT", self.log_format, LOG_FORMATS)
         if self.log_level is not None:
             _one_of("CRUCIBLE_LOG_LEVEL", self.log_level, LOG_LEVELS)
@@ -150,6 +161,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         node=environment.get("CRUCIBLE_NODE") or None,
         metrics_port=_port(environment.get("CRUCIBLE_METRICS_PORT")),
         metrics_address=environment.get("CRUCIBLE_METRICS_ADDRESS") or _LOOPBACK,
+        verdict_cache=environment.get("CRUCIBLE_VERDICT_CACHE") or "on",
     )
 
 

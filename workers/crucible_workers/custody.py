@@ -74,6 +74,8 @@ class _Kept:
     evaluation: Evaluation
     #: how often the host had been doubted when it began
     doubts: int
+    #: what else waits for the canaries
+    once_sure: Callable[[], object]
 
 
 class Custody:
@@ -141,12 +143,20 @@ class Custody:
             # programs that take long make shorter turns
             size = max(1, min(_TURN_PROGRAMS, int(len(turn) * self._pace.turn / seconds)))
 
-    def keep(self, evaluation: Evaluation, doubts: int) -> None:
-        """Take an evaluation that began when there had been so many doubts; sent when sure."""
+    def keep(
+        self,
+        evaluation: Evaluation,
+        doubts: int,
+        once_sure: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Take an evaluation that began when there had been so many doubts.
+
+        When it is sure, it is sent and `once_sure` is called, which raises nothing.
+        """
         with self._changed:
             if not self._kept:
                 self._since = time.monotonic()
-            self._kept.append(_Kept(evaluation, doubts))
+            self._kept.append(_Kept(evaluation, doubts, once_sure))
             if self._watcher is None:
                 # a daemon: what it keeps is missed and judged again, a process that hangs is not
                 self._watcher = threading.Thread(
@@ -226,12 +236,15 @@ class Custody:
         if not self._is_sick:
             self._check()
         for one in kept:
-            self._send(self._voided(one) if self._is_void(one) else one.evaluation)
+            is_void = self._is_void(one)
+            self._send(self._voided(one) if is_void else one.evaluation)
             # only now, so that what cannot be sent stays
             with self._changed:
                 self._kept.remove(one)
                 self._since = time.monotonic()
                 self._changed.notify_all()
+            if not is_void:
+                one.once_sure()
 
     def _check(self) -> None:
         checkup = self._checkup = Checkup(self.sandbox, self._shares(), self._changed)

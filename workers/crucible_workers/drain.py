@@ -12,6 +12,7 @@ from crucible_infra import log, metrics, settings
 from crucible_tasks.drained import ASK_DRAINED, DrainedHost
 from crucible_tasks.evaluation import QUEUE
 from crucible_workers.canaries import Complaint
+from crucible_workers.verdict_cache import shared_memory
 
 _consumers: list[Any] = []
 _drained: list[DrainedHost] = []
@@ -33,11 +34,14 @@ def drain(complaint: Complaint) -> None:
     )
     _drained.append(DrainedHost(host, str(complaint)))
     metrics.host_drained()
-    if settings.current().is_embedded:
-        return
-    for consumer in _consumers:
-        # in the consumer's own thread; by way of the broker it would depend on the broker
-        consumer.call_soon(consumer.cancel_task_queue, QUEUE)
+    if not settings.current().is_embedded:
+        for consumer in _consumers:
+            # in the consumer's own thread; by way of the broker it would depend on the broker
+            consumer.call_soon(consumer.cancel_task_queue, QUEUE)
+    memory = shared_memory()
+    if memory is not None:
+        # custody let nothing doubtful in, but who knows since when canaries have missed it
+        memory.void(host)
 
 
 @signals.worker_ready.connect

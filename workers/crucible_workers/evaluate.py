@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable
 from contextlib import closing
 
 from celery import signals
@@ -19,7 +20,6 @@ from crucible_tasks.evaluation import (
     EVALUATION,
     Evaluation,
     EvaluationRequest,
-    Extraction,
     Judgement,
 )
 from crucible_tasks.extraction import extract
@@ -30,6 +30,7 @@ from crucible_workers.custody import Custody
 from crucible_workers.datasets import load_dataset
 from crucible_workers.drain import drain
 from crucible_workers.sandbox import Sandbox, open_sandbox
+from crucible_workers.verdict_cache import Question, Recollection, shared_memory
 
 _NO_CODE = Verdict(Outcome.NO_CODE, "the answer holds no code")
 
@@ -51,10 +52,11 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     doubts = custody.doubts
     if custody.sickness is not None and not settings.current().is_embedded:
         raise Reject(custody.sickness.message, requeue=True)
-    evaluation = _evaluate(request)
+    recollection = Recollection(shared_memory())
+    evaluation = _evaluate(request, recollection)
     # it is acknowledged when this returns
     holdings.retain(_identity(evaluation))
-    custody.keep(evaluation, doubts)
+    custody.keep(evaluation, doubts, recollection.publish)
     return evaluation
 
 
@@ -100,11 +102,11 @@ def _identity(evaluation: Evaluation) -> Hashable:
     return evaluation.run_id, evaluation.task_id, evaluation.attempt, evaluation.indices
 
 
-def _evaluate(request: EvaluationRequest) -> Evaluation:
+def _evaluate(request: EvaluationRequest, recollection: Recollection) -> Evaluation:
     judgements: list[Judgement] = []
     failure = None
     try:
-        _judge(request, judgements)
+        _judge(request, judgements, recollection)
     except CrucibleError as error:
         failure = error.message
         log.warning("evaluation_failed", task=request.task_id, problem=failure)
@@ -120,28 +122,49 @@ def _evaluate(request: EvaluationRequest) -> Evaluation:
     )
 
 
-def _judge(request: EvaluationRequest, judgements: list[Judgement]) -> None:
+def _judge(
+    request: EvaluationRequest, judgements: list[Judgement], recollection: Recollection
+) -> None:
     """Fill in judgements one by one, so that a failure keeps what was found before it."""
     challenge = load_dataset(request.dataset).by_id(request.task_id)
     extractions = [
         extract(completion.text, completion.form, challenge, completion.finish)
         for completion in request.completions
     ]
+    counted = Counter(one.program for one in extractions if one.program is not None)
+    recollection.recall(Question(challenge, request.dataset, request.limits), counted)
+    lucky = {one for one, count in counted.items() if count > 1 and recollection.is_lucky(one)}
     verdicts: dict[str | None, Verdict] = {None: _NO_CODE}
-    judging = shared_custody().judge(challenge, _distinct(extractions), request.limits)
-    with closing(judging) as waiting:
+    verdicts.update(recollection.found)
+    unknown = _unknown([one.program for one in extractions], lucky, verdicts)
+    log.debug("judging", task=request.task_id, programs=len(unknown), known=len(verdicts) - 1)
+    with closing(shared_custody().judge(challenge, unknown, request.limits)) as judging:
         for completion, extraction in zip(request.completions, extractions, strict=True):
-            # identical programs are judged once; distinct ones come back in this very order
-            if extraction.program not in verdicts:
-                verdicts[extraction.program] = next(waiting)
-            verdict = verdicts[extraction.program]
-            digest = _digest(extraction.program)
+            program = extraction.program
+            verdict = verdicts.get(program)
+            if program is not None and verdict is None:
+                # in this very order
+                verdict = next(judging)
+                recollection.learn(program, verdict)
+                if program not in lucky:
+                    verdicts[program] = verdict
+            assert verdict is not None
+            digest = _digest(program)
             judgements.append(Judgement(completion.index, verdict, extraction.method, digest))
 
 
-def _distinct(extractions: Sequence[Extraction]) -> list[str]:
-    found = (extraction.program for extraction in extractions)
-    return list(dict.fromkeys(program for program in found if program is not None))
+def _unknown(
+    programs: Iterable[str | None], lucky: Collection[str], known: Collection[str | None]
+) -> list[str]:
+    """What must be judged: each program once, but one that luck decides as often as it is there."""
+    settled = set(known)
+    wanted: list[str] = []
+    for program in programs:
+        if program is not None and program not in settled:
+            wanted.append(program)
+            if program not in lucky:
+                settled.add(program)
+    return wanted
 
 
 def _digest(program: str | None) -> str | None:

@@ -78,6 +78,7 @@ def test_the_log_is_text_unless_json_is_asked_for() -> None:
         ("CRUCIBLE_LOG_FORMAT", "jsn", "text, json"),
         ("CRUCIBLE_LOG_LEVEL", "chatty", "DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ("CRUCIBLE_SANDBOX", "foo", "namespaces, container, process"),
+        ("CRUCIBLE_VERDICT_CACHE", "no", "on, off"),
         ("CRUCIBLE_OUTAGE_SECONDS", "soon", "like 60"),
         ("CRUCIBLE_OUTAGE_SECONDS", "-1", "like 60"),
         ("CRUCIBLE_METRICS_PORT", "some", "like 9464"),

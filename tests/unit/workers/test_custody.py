@@ -135,6 +135,25 @@ def test_a_sick_host_voids_what_it_found_and_refuses_the_rest(
     assert desk.wait_for(2)[1].failure == found.failure
 
 
+def test_what_waits_for_the_canaries_happens_once_they_have_held(
+    office: Opens, real: SlotSandbox
+) -> None:
+    desk = office(Forging(real, healthy=5), PATIENT)
+    sure: list[str] = []
+    for name in ("held", "void"):
+        doubts = desk.custody.doubts
+        list(desk.custody.judge(PROBE, [RIGHT], None))
+        desk.custody.keep(
+            Evaluation("run", name, "grader", ()), doubts, lambda name=name: sure.append(name)
+        )
+        assert sure == (["held"] if name == "void" else [])
+        assert desk.custody.flush(20)
+        # a flush waits for what is sent, not for what follows it
+        assert _soon(lambda: sure == ["held"])
+
+    assert [one.failure is None for one in desk.sent] == [True, False]
+
+
 def test_what_was_sent_before_the_sickness_stays_sent(office: Opens, real: SlotSandbox) -> None:
     # one program and two pairs of canaries are healthy, and nothing after them
     desk = office(Forging(real, healthy=5))
@@ -269,6 +288,13 @@ class _Counting(Failing):
         finally:
             with self._lock:
                 self._now -= 1
+
+
+def _soon(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 5
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return holds()
 
 
 def _judge_until_sick(desk: Office, name: str) -> None:

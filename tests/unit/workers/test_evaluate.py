@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import pytest
 from celery.exceptions import Reject
@@ -16,6 +17,10 @@ from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.evaluation import Evaluation, EvaluationRequest
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers import evaluate as evaluation
+from crucible_workers import verdict_cache
+from crucible_workers.sandbox import open_sandbox
+from crucible_workers.verdict_cache import Recollection, shared_memory
+from sick_sandboxes import SickSandbox
 
 PROMPT = "def double(x):\n"
 RIGHT, WRONG = "    return 2 * x\n", "    return x\n"
@@ -68,7 +73,9 @@ def _request(
 def _evaluate(
     texts: Sequence[str], form: Form = Form.COMPLETION, dataset: str | None = None, **more: object
 ) -> Evaluation:
-    return evaluation._evaluate(_request(texts, form, dataset, **more))
+    return evaluation._evaluate(
+        _request(texts, form, dataset, **more), Recollection(shared_memory())
+    )
 
 
 def _outcomes(found: Evaluation) -> list[Outcome]:
@@ -83,6 +90,52 @@ def test_identical_programs_are_judged_once_and_each_gets_the_verdict(
     assert counting.asked == [PROMPT + RIGHT, PROMPT + WRONG]
     assert _outcomes(found) == [Outcome.PASSED, Outcome.FAILED] * 2 + [Outcome.PASSED]
     assert [judgement.index for judgement in found.judgements] == [0, 10, 20, 30, 40]
+
+
+def test_what_luck_may_decide_is_judged_for_every_sample(counting: CountingSandbox) -> None:
+    drawn = "    import random\n    return random.random()\n"
+    found = _evaluate([drawn, RIGHT, drawn, RIGHT, drawn])
+
+    assert counting.asked == [PROMPT + text for text in (drawn, RIGHT, drawn, drawn)]
+    assert _outcomes(found) == [Outcome.FAILED, Outcome.PASSED] * 2 + [Outcome.FAILED]
+
+
+def test_tests_that_draw_their_questions_ask_every_sample(counting: CountingSandbox) -> None:
+    dataset = _digest(test="import random\nassert double(random.random()) < 2")
+    _evaluate([RIGHT, WRONG, RIGHT], dataset=dataset)
+
+    assert counting.asked == [PROMPT + text for text in (RIGHT, WRONG, RIGHT)]
+
+
+def test_a_later_request_knows_what_canaries_have_vouched_for(
+    crucible_home: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert crucible_home
+    backend = settings.current().sandbox_backend
+    watched = SickSandbox(open_sandbox(backend, 1), healthy=10**9)
+    monkeypatch.setattr(evaluation, "_sandboxes", {backend: watched})
+    # nothing of it is checked again
+    monkeypatch.setattr(verdict_cache, "SPOT_CHECK_EVERY", 10**12)
+    with closing(watched):
+        custody = evaluation.shared_custody()
+        sent: list[Evaluation] = []
+        custody._send = sent.append
+        for _ in range(2):
+            evaluation.evaluate(_request([RIGHT, WRONG, "    return (\n"]))
+            assert custody.flush(20)
+
+    assert [watched.asked.count(PROMPT + text) for text in (RIGHT, WRONG)] == [1, 1]
+    assert sent[0] == sent[1]
+    assert _outcomes(sent[1]) == [Outcome.PASSED, Outcome.FAILED, Outcome.SYNTAX_ERROR]
+
+
+def test_a_sick_process_forgets_what_it_has_found(counting: CountingSandbox) -> None:
+    memory = shared_memory()
+    assert memory is not None
+    memory.add({"k": Verdict(Outcome.PASSED)})
+    _fall_ill(counting)
+
+    assert memory.find(["k"]) == {}
 
 
 def test_no_code_is_a_verdict_and_asks_no_sandbox(counting: CountingSandbox) -> None:
