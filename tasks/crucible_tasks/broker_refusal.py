@@ -9,7 +9,7 @@ from collections.abc import Iterator
 #: nothing need not import it
 _LOGINS = {"AuthenticationError", "AuthenticationWrongNumberOfArgsError", "NoPermissionError"}
 
-_PASSWORD = (
+_LOGIN = (
     "correct user and password in CRUCIBLE_BROKER_URL, like redis://:PASSWORD@HOST/0 "
     "(:, /, @ and % are written %3A, %2F, %40 and %25)"
 )
@@ -27,7 +27,7 @@ def refusal_hint(error: BaseException) -> str | None:
     """What to correct when the broker refused; None when it did not answer, or a retry may help."""
     for cause in _causes(error):
         if type(cause).__name__ in _LOGINS:
-            return _PASSWORD
+            return _LOGIN
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _CERTIFICATE
         # a server that went away in the middle says EOF, and is a lost one

@@ -19,6 +19,9 @@ from crucible_infra.errors import InvalidInput
 #: the options that name a file
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
+#: what else may follow the question mark; Celery fails on anything more
+_OTHERS = ("credential_provider", "virtual_host")
+
 #: the option redis-py and Celery have for checking less, and how they spell "all of it"
 _STRENGTH, _FULL = "ssl_cert_reqs", ("required", "CERT_REQUIRED")
 
@@ -41,6 +44,8 @@ def read_address(url: str) -> BrokerAddress:
     parts = urlsplit(url)
     words = dict(parse_qsl(parts.query))
     options = {name: words.pop(name) for name in list(words) if name.startswith("ssl_")}
+    if parts.scheme in ("redis", "rediss"):
+        _check_names(options, words)
     if parts.scheme != "rediss":
         if options:
             raise InvalidInput(
@@ -48,7 +53,6 @@ def read_address(url: str) -> BrokerAddress:
                 hint=f"rediss:// uses TLS; without it, leave out {', '.join(options)}",
             )
         return BrokerAddress(url, None)
-    _check_names(options)
     files = {name: options[name] for name in _FILES if name in options}
     _check_files(files)
     bare = urlunsplit(parts._replace(query=urlencode(words)))
@@ -56,14 +60,14 @@ def read_address(url: str) -> BrokerAddress:
     return BrokerAddress(bare, {**checks, **files})
 
 
-def _check_names(options: dict[str, str]) -> None:
+def _check_names(options: dict[str, str], others: dict[str, str]) -> None:
     if options.get(_STRENGTH, _FULL[0]) not in _FULL:
         raise InvalidInput(
             f"CRUCIBLE_BROKER_URL: {_STRENGTH}={options[_STRENGTH]} trusts whoever answers",
             hint="ssl_ca_certs=FILE: a self-signed certificate is its own authority",
         )
-    for name in options:
-        if name not in (*_FILES, _STRENGTH):
+    for name in (*options, *others):
+        if name not in (*_FILES, _STRENGTH, *_OTHERS):
             raise InvalidInput(
                 f"CRUCIBLE_BROKER_URL: there is no option {name}",
                 hint=f"there are {', '.join(_FILES)}; certificates and names are always checked",
