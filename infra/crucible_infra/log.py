@@ -161,7 +161,9 @@ class _Formatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0]:
             fields["traceback"] = self.formatException(record.exc_info)
-        return redact(self._join(fields))
+        # each by itself, before quotes and backslashes of a secret are escaped; and the whole,
+        # where a field's name tells that its value is one
+        return redact(self._join({name: _clean(value) for name, value in fields.items()}))
 
 
 def _write(level: int, event: str, fields: Mapping[str, object]) -> None:
@@ -180,6 +182,10 @@ def _write(level: int, event: str, fields: Mapping[str, object]) -> None:
         exc_info=problem if shows_traceback else None,  # type: ignore[arg-type] # checked above
         extra={"fields": merged},
     )
+
+
+def _clean(value: object) -> object:
+    return redact(value) if isinstance(value, str) else value
 
 
 def _plain(value: object) -> object:

@@ -21,6 +21,11 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 LOG_FORMATS = ("text", "json")
 
+#: what only this host can reach
+_LOOPBACK = "127.0.0.1"
+
+_LARGEST_PORT = 65535
+
 #: seconds a server may be away: a restart, or a laptop's lid, but not a person's whole patience
 _OUTAGE_SECONDS = 60.0
 
@@ -83,6 +88,11 @@ class Settings:
     node: str | None = None
     #: why a `…_FILE` variable could not be followed; None when all could
     unread_secret: UnreadSecret | None = None
+    #: where Prometheus finds the first worker of this host; 0 takes any, None serves nothing,
+    #: -1 is unreadable
+    metrics_port: int | None = None
+    #: metrics ask for no password, so they stay on this host unless told otherwise
+    metrics_address: str = _LOOPBACK
 
     @property
     def is_embedded(self) -> bool:
@@ -111,6 +121,10 @@ class Settings:
             raise InvalidInput(
                 "CRUCIBLE_OUTAGE_SECONDS is not a number of seconds",
                 hint=f"like {_OUTAGE_SECONDS:g}; 0 waits for no server",
+            )
+        if self.metrics_port is not None and not 0 <= self.metrics_port <= _LARGEST_PORT:
+            raise InvalidInput(
+                "CRUCIBLE_METRICS_PORT is not a port", hint="like 9464; 0 takes any free one"
             )
 
 
@@ -152,6 +166,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         container_image=environment.get("CRUCIBLE_CONTAINER_IMAGE") or None,
         node=environment.get("CRUCIBLE_NODE") or None,
         unread_secret=unread,
+        metrics_port=_port(environment.get("CRUCIBLE_METRICS_PORT")),
+        metrics_address=environment.get("CRUCIBLE_METRICS_ADDRESS") or _LOOPBACK,
     )
 
 
@@ -195,6 +211,12 @@ def _first_line(path: Path) -> str:
     return text
 
 
+def prefer(variable: str, value: str) -> None:
+    """Let a flag win over the environment, in this process and in those it starts."""
+    os.environ[variable] = value
+    current.cache_clear()
+
+
 def _xdg(environment: Mapping[str, str], variable: str, fallback: str) -> Path:
     base = environment.get(variable)
     root = Path(base) if base else Path(environment.get("HOME") or "~").expanduser() / fallback
@@ -206,6 +228,12 @@ def _seconds(text: str | None) -> float:
         return float(text) if text else _OUTAGE_SECONDS
     except ValueError:
         return math.nan
+
+
+def _port(text: str | None) -> int | None:
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdigit() else -1
 
 
 def _one_of(variable: str, value: str, known: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import DiskFull, InvalidInput
-from crucible_tasks import control, evaluation, generation
+from crucible_tasks import control, evaluation, generation, measured
 from crucible_tasks.broker_tls import read_address
 
 #: how often the controller asks the database what is missing, in seconds: short enough that a
@@ -54,6 +54,7 @@ app = Celery(
         "crucible_workers.evaluate",
         "crucible_workers.check_host",
         "crucible_workers.control",
+        "crucible_workers.control_metrics",
     ),
 )
 
@@ -141,6 +142,8 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
 
 app.conf.update(_options(settings.current()))
 
+measured.connect()
+
 
 def send_reconcile() -> None:
     """Ask the controller to look for missing work; a dead broker is logged, the next tick asks."""
@@ -173,11 +176,15 @@ def _log_our_way(**_: Any) -> None:
 @signals.task_prerun.connect
 def _bind_ids(task_id: str, task: Any, args: tuple[Any, ...], **_: Any) -> None:
     message = args[0] if args and isinstance(args[0], dict) else {}
-    log.bind(message=task_id, work=task.name, run=message.get("run_id"))
+    log.bind(
+        message=task_id, work=task.name, run=message.get("run_id"), task=message.get("task_id")
+    )
+    log.debug("task_began")
 
 
 @signals.task_postrun.connect
-def _unbind_ids(**_: Any) -> None:
+def _unbind_ids(state: str, **_: Any) -> None:
+    log.debug("task_ended", state=state)
     log.unbind()
 
 

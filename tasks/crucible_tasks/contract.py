@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from crucible_tasks.decoding import decoder
+from crucible_tasks.shown import arguments
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -36,10 +37,12 @@ class Contract(Generic[Request, Result]):
         """Ask for this work; the caller decides when to send it."""
         from crucible_tasks.celery_app import app  # noqa: PLC0415 -- Celery costs 0.2 s to import
 
+        message = msgspec.to_builtins(request)
         return app.signature(
             self.name,
-            args=(msgspec.to_builtins(request),),
+            args=(message,),
             queue=self.queue,
+            argsrepr=arguments(message),
             # else the sender subscribes to a result that never comes
             ignore_result=not self.keeps_result,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from celery import signals
 from celery.worker.control import inspect_command
 
-from crucible_infra import log, settings
+from crucible_infra import log, metrics, settings
 from crucible_tasks.drained import ASK_DRAINED, DrainedHost
 from crucible_tasks.evaluation import QUEUE
 from crucible_workers.canaries import Complaint
@@ -32,6 +32,7 @@ def drain(complaint: Complaint) -> None:
         hint="repair the host (crucible doctor), then start its worker again",
     )
     _drained.append(DrainedHost(host, str(complaint)))
+    metrics.host_drained()
     if settings.current().is_embedded:
         return
     for consumer in _consumers:

@@ -20,6 +20,7 @@ COMMANDS = (
     Listed("datasets", "the datasets known by name", f"{_HERE}.datasets"),
     Listed("doctor", "what on this host makes results unsafe or unreliable", f"{_HERE}.doctor"),
     Listed("worker", "do the work of a cluster on this host", f"{_HERE}.worker"),
+    Listed("flower", "the tasks of a cluster in a web page", f"{_HERE}.flower"),
     Listed("db", "the database's schema", f"{_HERE}.db"),
 )
 
