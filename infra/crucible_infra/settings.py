@@ -33,6 +33,19 @@ _LARGEST_PORT = 65535
 _OUTAGE_SECONDS = 60.0
 
 
+#: what holds a password, and may therefore stand in a file that `<NAME>_FILE` names: environments
+#: are shown by `docker inspect` and inherited by every child
+SECRETS = ("CRUCIBLE_BROKER_URL", "CRUCIBLE_DATABASE_URL", "OPENAI_API_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadSecret:
+    """What is wrong with a `…_FILE` variable, and what to do about it."""
+
+    problem: str
+    hint: str
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the environment says, read once per process."""
@@ -76,6 +89,8 @@ class Settings:
     container_image: str | None = None
     #: the executable that runs JavaScript; None takes the first new enough on this host
     node: str | None = None
+    #: why a `…_FILE` variable could not be followed; None when all could
+    unread_secret: UnreadSecret | None = None
     #: where Prometheus finds the first worker of this host; 0 takes any, None serves nothing,
     #: -1 is unreadable
     metrics_port: int | None = None
@@ -111,6 +126,8 @@ class Settings:
 
     def check(self) -> None:
         """Refuse a value that means nothing, which would else be ignored. Raises InvalidInput."""
+        if self.unread_secret is not None:
+            raise InvalidInput(self.unread_secret.problem, hint=self.unread_secret.hint)
         _one_of("CRUCIBLE_SANDBOX", self.sandbox_backend, SANDBOXES)
         _one_of("CRUCIBLE_VERDICT_CACHE", self.verdict_cache, VERDICT_CACHES)
         _one_of("CRUCIBLE_LOG_FORMAT", self.log_format, LOG_FORMATS)
@@ -128,7 +145,12 @@ class Settings:
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """Settings from a mapping shaped like `os.environ`."""
+    """Settings from a mapping shaped like `os.environ`.
+
+    A secret's file that cannot be read is told by `check`, which every command calls; here it
+    would hit those that only want to know whether to paint.
+    """
+    environment, unread = _with_secrets(environment)
     home = environment.get("CRUCIBLE_HOME")
     data = Path(home) if home else _xdg(environment, "XDG_DATA_HOME", ".local/share")
     cache_directory = data / "cache" if home else _xdg(environment, "XDG_CACHE_HOME", ".cache")
@@ -159,6 +181,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         container_runtime=environment.get("CRUCIBLE_CONTAINER_RUNTIME") or None,
         container_image=environment.get("CRUCIBLE_CONTAINER_IMAGE") or None,
         node=environment.get("CRUCIBLE_NODE") or None,
+        unread_secret=unread,
         metrics_port=_port(environment.get("CRUCIBLE_METRICS_PORT")),
         metrics_address=environment.get("CRUCIBLE_METRICS_ADDRESS") or _LOOPBACK,
         verdict_cache=environment.get("CRUCIBLE_VERDICT_CACHE") or "on",
@@ -169,6 +192,40 @@ def read(environment: Mapping[str, str]) -> Settings:
 def current() -> Settings:
     """This process' settings."""
     return read(os.environ)
+
+
+def _with_secrets(
+    environment: Mapping[str, str],
+) -> tuple[Mapping[str, str], UnreadSecret | None]:
+    """The environment with the content of every `<SECRET>_FILE`, and the first that has none."""
+    found, unread = dict(environment), None
+    for name in SECRETS:
+        path = environment.get(f"{name}_FILE")
+        if not path:
+            continue
+        if environment.get(name):
+            problem = f"{name} and {name}_FILE are both set"
+            unread = unread or UnreadSecret(problem, f"unset one of them; {name}_FILE is {path}")
+            continue
+        try:
+            found[name] = _first_line(Path(path))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            hint = "a file that this user can read, with the value on its only line"
+            unread = unread or UnreadSecret(f"{name}_FILE: {path}: {reason}", f"it names {hint}")
+    return found, unread
+
+
+def _first_line(path: Path) -> str:
+    """The only line of a file. Raises OSError or ValueError, neither of which shows the secret."""
+    try:
+        # editors and `echo` end a file with a newline
+        text = path.read_text("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ValueError("it is not text") from None
+    if not text or len(text.splitlines()) > 1:
+        raise ValueError("it is empty" if not text else "it has more than one line")
+    return text
 
 
 def prefer(variable: str, value: str) -> None:

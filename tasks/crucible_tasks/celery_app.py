@@ -13,6 +13,7 @@ from msgspec import ValidationError
 from crucible_infra import log, settings
 from crucible_infra.errors import DiskFull, InvalidInput
 from crucible_tasks import celery_log, control, evaluation, generation, measured
+from crucible_tasks.broker_tls import read_address
 
 #: how often the controller asks the database what is missing, in seconds: short enough that a
 #: lost message is not noticed by the user, long enough to cost nothing
@@ -113,10 +114,13 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
             "CRUCIBLE_BROKER_URL is not the URL of a Redis",
             hint="it looks like redis://HOST:6379/0 or rediss://:PASSWORD@HOST/0",
         )
+    address = read_address(current.broker_url)
     return {
-        "broker_url": current.broker_url,
+        "broker_url": address.url,
+        "broker_use_ssl": address.tls,
         # one server less than a separate result store
-        "result_backend": current.broker_url,
+        "result_backend": address.url,
+        "redis_backend_use_ssl": address.tls,
         # workers outlive restarts of Redis and may start before it
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,

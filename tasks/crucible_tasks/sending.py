@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import BrokerUnavailable, CrucibleError
+from crucible_tasks.broker_refusal import refusal_hint
 from crucible_tasks.celery_app import app
 from crucible_tasks.contract import Contract
 from crucible_tasks.served import demand_served
@@ -96,10 +97,15 @@ def send_and_wait(
 
 
 def broker_problem() -> str | None:
-    """Why the broker does not answer now, in a word or two; None when it does."""
+    """Why the broker does not answer now, in a word or two; None when it does.
+
+    Raises BrokerUnavailable when it refused, which no waiting heals.
+    """
     try:
         _connect()
     except Exception as error:
+        if refusal_hint(error):
+            raise _broker_unavailable(error) from error
         if _is_lost_broker(error):
             return str(error).rstrip(".")
         raise
@@ -157,9 +163,12 @@ def _is_lost_broker(error: BaseException | None) -> bool:
 
 def _broker_unavailable(error: Exception) -> BrokerUnavailable:
     place = log.redact(settings.current().broker_url)
+    if hint := refusal_hint(error):
+        return BrokerUnavailable(f"the broker {place} cannot be used: {error}", hint=hint)
     return BrokerUnavailable(
         f"the broker {place} cannot be reached: {error}",
-        hint="start Redis there, or unset CRUCIBLE_BROKER_URL to do everything in this process",
+        hint="start Redis there (one that wants TLS is rediss://…), "
+        "or unset CRUCIBLE_BROKER_URL to do everything in this process",
     )
 
 

@@ -84,6 +84,7 @@ def _refuse_future_runs(settings: Settings) -> None:
 def _broker() -> str:
     from crucible_infra.errors import BrokerUnavailable
     from crucible_infra.log import redact
+    from crucible_tasks.broker_refusal import refusal_hint
     from crucible_tasks.celery_app import app
 
     place = redact(current().broker_url)
@@ -92,7 +93,8 @@ def _broker() -> str:
             connection.ensure_connection(max_retries=1, timeout=5)
     except Exception as error:
         # every transport of Celery raises its own
-        raise BrokerUnavailable(f"{place}: {error}", hint="is Redis running there?") from error
+        hint = refusal_hint(error) or "is Redis running there?"
+        raise BrokerUnavailable(f"{place}: {error}", hint=hint) from error
     return place
 
 

@@ -141,3 +141,50 @@ def test_a_flag_wins_over_the_environment(
 
 def test_every_sandbox_there_is_can_be_chosen() -> None:
     assert settings.SANDBOXES == BACKENDS
+
+
+@pytest.mark.parametrize("name", settings.SECRETS)
+def test_a_secret_may_stand_in_a_file_with_a_newline_at_its_end(name: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("redis://:hunter22@broker/0\n")
+    read = settings.read({f"{name}_FILE": str(secret)})
+
+    read.check()
+    assert "redis://:hunter22@broker/0" in (
+        read.broker_url,
+        read.database_url,
+        read.openai_api_key,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "No such file or directory"),
+        (b"", "it is empty"),
+        (b"\n", "it is empty"),
+        (b"hunter22\nhunter23\n", "it has more than one line"),
+        (b"\xff\xfehunter22", "it is not text"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_refused_without_showing_it(
+    content: bytes | None, problem: str, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_bytes(content)
+    read = settings.read({"CRUCIBLE_DATABASE_URL_FILE": str(secret)})
+
+    with pytest.raises(InvalidInput, match="CRUCIBLE_DATABASE_URL_FILE") as caught:
+        read.check()
+    assert problem in caught.value.message
+    assert "hunter" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_secret_set_twice_is_refused_rather_than_guessed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sk-file")
+    read = settings.read({"OPENAI_API_KEY": "sk-plain", "OPENAI_API_KEY_FILE": str(secret)})
+
+    with pytest.raises(InvalidInput, match="OPENAI_API_KEY and OPENAI_API_KEY_FILE are both set"):
+        read.check()
