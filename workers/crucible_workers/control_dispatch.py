@@ -98,19 +98,21 @@ class Dispatcher:
                 raise
 
     def _look(self, runs: Sequence[LiveRun], stage: Stage, wanted: Lane | None) -> Look:
-        lanes: dict[Lane, list[Contender]] = {}
+        lanes: dict[Lane, list[tuple[Contender, str]]] = {}
         for run in runs:
             place = place_of(run.source, stage) if _is_open(run) else None
             if place and wanted in (None, place.lane) and self.is_ours(run.id):
-                lanes.setdefault(place.lane, []).append(_contender(run, place.model))
-        looks = [self._look_at(lane, contenders) for lane, contenders in lanes.items()]
+                contender = _contender(run, place.model)
+                lanes.setdefault(place.lane, []).append((contender, place.queue))
+        looks = [self._look_at(found) for found in lanes.values()]
         grants = tuple(grant for look in looks for grant in look.grants)
         return Look(grants, any(look.is_hungry for look in looks))
 
-    def _look_at(self, lane: Lane, contenders: Sequence[Contender]) -> Look:
+    def _look_at(self, found: Sequence[tuple[Contender, str]]) -> Look:
+        contenders = [contender for contender, _ in found]
         if not any(one.is_waiting for one in contenders):
             return Look()
-        backlog = self.backlog(lane.queue)
+        backlog = sum(map(self.backlog, {queue for _, queue in found}))
         free = room(sum(one.unanswered for one in contenders), backlog)
         grants = share_out(contenders, free, self.now())
         is_unheard = not any(one.was_heard for one in contenders)
