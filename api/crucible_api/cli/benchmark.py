@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from crucible_api.runs import Runs
     from crucible_tasks.planning import BenchmarkPlan
 
+#: runs of a sweep that are announced; more would push what matters off the screen
+_INTRODUCED = 12
+
 EPILOG = f"""\b
 Examples:
   crucible benchmark                        what answers on this host, on HumanEval
@@ -182,13 +185,15 @@ def _carry_out(
 
 
 def _introduce(plans: Sequence[BenchmarkPlan], voice: Voice) -> None:
-    for number, plan in enumerate(plans, start=1):
+    for number, plan in enumerate(plans[:_INTRODUCED], start=1):
         place = f"{number}/{len(plans)}  " if len(plans) > 1 else ""
         total = len(plan.dataset.challenges) * plan.n
         voice.talk(
             f"{place}{plan.model.spec} on {plan.dataset.name}: {plural(total, 'completion')}, "
             f"temperature {plan.sampling.temperature:g}"
         )
+    if len(plans) > _INTRODUCED:
+        voice.talk(f"and {plural(len(plans) - _INTRODUCED, 'more run')}")
 
 
 def _leave(runs: Runs, matrix: Matrix, run_ids: Sequence[str], voice: Voice) -> None:
@@ -224,11 +229,12 @@ def _work(runs: Runs, matrix: Matrix, run_ids: Sequence[str], voice: Voice) -> l
 
 
 def _say_what_next(matrix: Matrix, run_ids: Sequence[str], voice: Voice) -> None:
-    for run_id in run_ids:
+    if len(run_ids) == 1:
+        run_id = run_ids[0]
         voice.talk(f"run {run_id}: crucible runs show {run_id} | export {run_id} DIRECTORY")
-    if len(run_ids) > 1:
-        voice.talk(f"compare: crucible compare {run_ids[0]} {run_ids[1]}")
+    else:
         voice.talk(f"sweep: crucible sweeps show {matrix.plans[0].sweep_id}")
+        voice.talk(f"compare: crucible compare {run_ids[0]} {run_ids[1]}")
     if matrix.choice.is_fallback:
         voice.announce(
             "no model server answered on the usual ports, so this judged the dataset's own "
