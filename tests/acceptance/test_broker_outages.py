@@ -37,9 +37,9 @@ def test_connections_that_fall_silent_are_noticed_by_idle_and_busy_workers(
         assert until(lambda: _started(redis_of_my_own) == 1)
         assert hole.swallow() > 2
         # it has a free place and waits for more work on a connection that is dead
-        worker.until("dropping stale connection", NOTICED_SECONDS)
+        worker.until("BRPOP got no reply", NOTICED_SECONDS)
         marks.send("idle")
-        assert until(lambda: marks.texts() == ["busy", "idle"], 15), worker.lines
+        assert until(lambda: marks.texts() == ["busy", "idle"], NOTICED_SECONDS), worker.lines
         assert until(lambda: _started(redis_of_my_own) == 0, NOTICED_SECONDS)
         assert worker.end() == 0
     assert marks.texts() == ["busy", "idle"]

@@ -1,4 +1,4 @@
-"""In a cluster, a question about a host's own model reaches the hosts that serve it, while they do."""
+"""In a cluster, a question about a host's own model reaches a host that serves it just now."""
 
 from __future__ import annotations
 

@@ -10,12 +10,14 @@ from worker_hosts import working
 
 #: a worker's Python, when one challenge is deadly to sample and another one to judge
 DEADLY = """
-import os
+import os, time
 from crucible_workers import evaluate, generate
 
 def deadly(real, challenge):
     def work(request, *rest):
         if request.task_id.endswith(challenge):
+            # what Redis has given out and nobody has received yet would be missed much later
+            time.sleep(1)
             os._exit(9)
         return real(request, *rest)
     return work
