@@ -42,6 +42,13 @@ class Worker:
         self._reader.join(PATIENCE_SECONDS)
         return code
 
+    def close(self) -> None:
+        """Read its last words, and let go of its streams; it must have ended."""
+        self._reader.join(PATIENCE_SECONDS)
+        for stream in (self.child.stdout, self.child.stderr):
+            assert stream is not None
+            stream.close()
+
     def _read(self) -> None:
         assert self.child.stderr is not None
         for line in self.child.stderr:
@@ -77,10 +84,7 @@ def working(
             child.send_signal(signal.SIGTERM)
             child.send_signal(signal.SIGTERM)
             child.wait(PATIENCE_SECONDS)
-        for stream in (child.stdout, child.stderr):
-            assert stream is not None
-            worker._reader.join(PATIENCE_SECONDS)
-            stream.close()
+        worker.close()
 
 
 SEND = """

@@ -18,7 +18,12 @@ _ABOUT_THE_BROKER = (
 )
 
 #: who says it
-_TALKERS = ("celery.worker.consumer.consumer", "celery.backends.redis", "celery.worker.pidbox")
+_TALKERS = (
+    "celery.worker.consumer.consumer",
+    "celery.worker.request",
+    "celery.worker.pidbox",
+    "celery.backends.redis",
+)
 
 #: characters of one line; the rest is somebody else's message
 _LONGEST = 300

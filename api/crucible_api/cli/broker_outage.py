@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from crucible_infra.errors import RunIncomplete
 from crucible_infra.settings import current
+
+#: the monotonic clock when each broker was first found away; `outages` would begin anew when this
+#: process looks more seldom than it is patient
+_began: dict[str, float] = {}
 
 
 def look(run_id: str) -> None:
@@ -21,10 +27,12 @@ def look(run_id: str) -> None:
     place, problem = redact(current().broker_url), broker_problem()
     if problem is None:
         OUTAGES.answered(place)
+        _began.pop(place, None)
         return
-    outage = OUTAGES.failed(place, current().outage_seconds, is_unreachable=True)
-    if outage.is_hopeless:
+    patience = current().outage_seconds
+    OUTAGES.failed(place, patience, is_unreachable=True)
+    if time.monotonic() - _began.setdefault(place, time.monotonic()) >= patience:
         raise RunIncomplete(
-            f"the broker {place} did not answer for {outage.patience_seconds:g} s: {problem}",
+            f"the broker {place} did not answer for {patience:g} s: {problem}",
             hint=f"nothing is lost; when it is back: crucible runs follow {run_id}",
         )

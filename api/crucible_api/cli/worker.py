@@ -67,7 +67,7 @@ def command(
             "a worker needs CRUCIBLE_BROKER_URL; without one every command does its own work",
             hint="CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",
         )
-    names = _read_queues(queues) if queues is not None else _possible(voice)
+    names = _read_queues(queues) if queues is not None else _possible()
     is_demanded = queues is not None and not is_optional
     duties = [Duty(name, _threads(name, concurrency), is_demanded) for name in names]
     if member is not None:
@@ -78,6 +78,8 @@ def command(
     if "controller" in names:
         _try_database()
     wait_for_broker(voice)
+    if queues is None and "controller" not in names:
+        voice.talk("not serving the controller queue: CRUCIBLE_DATABASE_URL is not set")
     from crucible_api.cli.supervision import supervise
 
     supervise(duties, voice)
@@ -98,13 +100,9 @@ def _read_queues(text: str) -> list[str]:
     return names
 
 
-def _possible(voice: Voice) -> list[str]:
+def _possible() -> list[str]:
     """What this host may be able to do; each process says itself when it finds that it is not."""
-    names = list(DEFAULT_THREADS)
-    if not current().has_database_url:
-        names.remove("controller")
-        voice.talk("not serving the controller queue: CRUCIBLE_DATABASE_URL is not set")
-    return names
+    return [name for name in DEFAULT_THREADS if name != "controller" or current().has_database_url]
 
 
 def _threads(queue: str, concurrency: int | None) -> int:
