@@ -2,7 +2,7 @@
 
 They describe the cluster and not a host, so only processes that serve the controller's queue show
 them. Looking them up is kept to a hundredth of one core, however large the database: what took a
-second is looked up again after a hundred. Prometheus gets the last answer meanwhile.
+second is looked up again after two hundred. Prometheus gets the last answer meanwhile.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from crucible_infra.database.totals import Totals, totals
 from crucible_infra.errors import StorageError
 from crucible_infra.metrics import Figure
 from crucible_tasks import control
+from crucible_tasks.celery_app import QUEUES
 from crucible_tasks.planning import RunState
 
 #: seconds an answer is good for at least: Prometheus asks every 15 s, each of its replicas too
 FRESH_SECONDS = 10.0
 
-#: the most of its time that this may spend on looking figures up
-SHARE = 0.01
+#: the most of the time that each of the two sources may take
+SHARE = 0.005
 
 #: what Kombu calls the sets of queues bound to an exchange, and what separates their parts
 _BINDINGS = "_kombu.binding.*"
@@ -105,21 +106,20 @@ def broker_figures(read: Callable[[], BrokerState]) -> Iterator[Figure]:
     )
 
 
-def read_broker(app: Any) -> BrokerState:
-    """Ask Redis, on a connection of its own that is closed at once; raises what Kombu raises."""
-    with app.connection_for_read() as connection:
-        # once: a scrape does not wait for a broker that is away
-        connection.connect()
-        channel = connection.channel()
-        client = channel.client
-        names = {*app.amqp.queues, *_bound_queues(client)}
-        oldest = client.zrange(channel.unacked_index_key, 0, 0, withscores=True)
-        return BrokerState(
-            # Kombu adds its priorities up
-            {name: channel.queue_declare(name).message_count for name in sorted(names)},
-            client.hlen(channel.unacked_key),
-            oldest[0][1] if oldest else None,
-        )
+def read_broker(connection: Any) -> BrokerState:
+    """Ask Redis on this connection; raises what Kombu raises, at once."""
+    # once: a scrape does not wait for a broker that is away
+    connection.connect()
+    channel = connection.channel()
+    client = channel.client
+    names = {*QUEUES, *_bound_queues(client)}
+    oldest = client.zrange(channel.unacked_index_key, 0, 0, withscores=True)
+    return BrokerState(
+        # Kombu adds its priorities up
+        {name: channel.queue_declare(name).message_count for name in sorted(names)},
+        client.hlen(channel.unacked_key),
+        oldest[0][1] if oldest else None,
+    )
 
 
 @signals.worker_ready.connect
@@ -129,7 +129,13 @@ def _show_the_cluster(sender: Any, **_: object) -> None:
     if is_wanted and control.QUEUE in sender.app.amqp.queues.consume_from:
         database = open_database(current.database_url)
         metrics.look_up(Paced(lambda: database_figures(database)))
-        metrics.look_up(Paced(lambda: broker_figures(lambda: read_broker(sender.app))))
+        metrics.look_up(Paced(lambda: broker_figures(lambda: _read(sender.app))))
+
+
+def _read(app: Any) -> BrokerState:
+    # closed at once: the worker's own may be lost or reconnecting
+    with app.connection_for_read() as connection:
+        return read_broker(connection)
 
 
 def _total_figures(found: Totals) -> Iterator[Figure]:

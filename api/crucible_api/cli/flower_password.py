@@ -44,22 +44,26 @@ def default_file() -> Path:
 def _generate(file: Path) -> None:
     """Write a new password, unless there is one. Raises StorageError, or InvalidInput."""
     try:
+        if file.exists():
+            _refuse_known(file)
+            return
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # never readable by others, not even for a moment
         number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if file.stat().st_mode & _OTHERS:
-            raise InvalidInput(
-                f"{file} can be read by others, so its password counts as known",
-                hint="delete it, and a new one is made",
-            ) from None
-        return
+        with os.fdopen(number, "w") as opened:
+            opened.write(f"{NAME}:{secrets.token_urlsafe(_PASSWORD_BYTES)}\n")
     except OSError as error:
         raise StorageError(
             f"{file}: {error.strerror}", hint="or name a file with --basic-auth-file"
         ) from error
-    with os.fdopen(number, "w") as opened:
-        opened.write(f"{NAME}:{secrets.token_urlsafe(_PASSWORD_BYTES)}\n")
+
+
+def _refuse_known(file: Path) -> None:
+    if file.stat().st_mode & _OTHERS:
+        raise InvalidInput(
+            f"{file} can be read by others, so its password counts as known",
+            hint="delete it, and a new one is made",
+        )
 
 
 def _read(file: Path) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from types import FrameType
 import click
 
 from crucible_api.cli import hands, interruption, options
+from crucible_api.cli.broker_wait import wait_for_broker
+from crucible_api.cli.measuring import measured
 from crucible_api.cli.output import Voice, plural
 from crucible_infra.errors import BrokerUnavailable, CrucibleError, InvalidInput
 from crucible_infra.settings import current
@@ -22,9 +24,6 @@ DEFAULT_THREADS = {"generation": hands.GENERATION_THREADS, "evaluation": 0, "con
 
 #: seconds between looks at the child processes
 _LOOK_EVERY = 0.5
-
-#: seconds between lines about a broker that does not answer
-_TELL_EVERY = 10.0
 
 EPILOG = """\b
 Examples:
@@ -52,6 +51,7 @@ hand; what is not done goes to another worker.
     help="Tasks at once per queue; the controller always has 1.  "
     f"[default: generation {hands.GENERATION_THREADS}, evaluation one per CPU]",
 )
+@measured
 @options.speaking
 def command(voice: Voice, *, queues: str, concurrency: int | None) -> None:
     """Take tasks from the broker and do them on this host, until stopped."""
@@ -66,7 +66,7 @@ def command(voice: Voice, *, queues: str, concurrency: int | None) -> None:
     if "controller" in names:
         # refused here in one line, rather than in a traceback for every task
         open_database(current().database_url).close()
-    _wait_for_broker(voice)
+    wait_for_broker(voice)
     if len(names) > 1:
         # one process each: a controller must not wait behind a model's minute-long answer
         _supervise(names, concurrency, voice)
@@ -88,31 +88,6 @@ def _threads(queue: str, concurrency: int | None) -> int:
     if queue == "controller":
         return 1
     return concurrency or DEFAULT_THREADS[queue] or hands.cores()
-
-
-def _wait_for_broker(voice: Voice) -> None:
-    """Let Redis start after its workers, for a while.
-
-    Raises BrokerUnavailable when that is over. What is lost later, Celery reconnects to.
-    """
-    from crucible_infra.log import redact
-    from crucible_tasks.sending import broker_problem
-
-    place, seconds = redact(current().broker_url), current().outage_seconds
-    until = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
-    started = time.monotonic()
-    told: float | None = None
-    while (problem := broker_problem()) is not None:
-        now = time.monotonic()
-        if told is None or now - told >= _TELL_EVERY:
-            told = now
-            voice.talk(f"{place} does not answer ({problem}); trying again until {until}")
-        if now - started >= seconds:
-            raise BrokerUnavailable(
-                f"{place} did not answer for {seconds:g} s: {problem}",
-                hint="start Redis there, or correct CRUCIBLE_BROKER_URL",
-            )
-        time.sleep(_LOOK_EVERY)
 
 
 def _serve(queue: str, threads: int, voice: Voice) -> None:

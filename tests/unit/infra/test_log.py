@@ -142,6 +142,22 @@ def test_configured_secrets_are_found_anywhere(
     assert stream.getvalue().count("***") == 2
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_secret_that_json_writes_in_another_way_is_found(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    _set(
+        monkeypatch,
+        CRUCIBLE_BROKER_URL="redis://:hunter%222%5Csecret@host/0",
+        CRUCIBLE_LOG_FORMAT=form,
+    )
+    log.configure(stream=stream)
+    log.warning("said", text='it was hunter"2\\secret all along')
+
+    assert "secret" not in stream.getvalue()
+    assert "***" in stream.getvalue()
+
+
 def test_ordinary_text_is_left_alone() -> None:
     text = "http://localhost:11434/api at 10:30, user@host: key word passwords"
 

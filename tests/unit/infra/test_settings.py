@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,9 @@ def test_the_log_is_text_unless_json_is_asked_for() -> None:
         ("CRUCIBLE_SANDBOX", "foo", "namespaces, container, process"),
         ("CRUCIBLE_OUTAGE_SECONDS", "soon", "like 60"),
         ("CRUCIBLE_OUTAGE_SECONDS", "-1", "like 60"),
+        ("CRUCIBLE_METRICS_PORT", "some", "like 9464"),
+        ("CRUCIBLE_METRICS_PORT", "-1", "like 9464"),
+        ("CRUCIBLE_METRICS_PORT", "65536", "like 9464"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused_with_those_that_do(
@@ -95,6 +99,8 @@ def test_a_value_that_means_nothing_is_refused_with_those_that_do(
         {},
         {"CRUCIBLE_LOG_FORMAT": "JSON", "CRUCIBLE_LOG_LEVEL": "warning"},
         {"CRUCIBLE_SANDBOX": "process", "CRUCIBLE_OUTAGE_SECONDS": "0.5"},
+        {"CRUCIBLE_METRICS_PORT": "0"},
+        {"CRUCIBLE_METRICS_PORT": "", "CRUCIBLE_METRICS_ADDRESS": ""},
         {"CRUCIBLE_LOG_FORMAT": "", "CRUCIBLE_LOG_LEVEL": "", "CRUCIBLE_OUTAGE_SECONDS": ""},
     ],
 )
@@ -110,6 +116,26 @@ def test_the_process_reads_its_environment_once(
 
     assert settings.current() is first
     assert first.data_directory == crucible_home
+
+
+def test_metrics_are_off_and_stay_on_this_host_unless_told_otherwise() -> None:
+    silent = settings.read({})
+    told = settings.read({"CRUCIBLE_METRICS_PORT": "9464", "CRUCIBLE_METRICS_ADDRESS": "0.0.0.0"})
+
+    assert (silent.metrics_port, silent.metrics_address) == (None, "127.0.0.1")
+    assert (told.metrics_port, told.metrics_address) == (9464, "0.0.0.0")
+
+
+def test_a_flag_wins_over_the_environment(
+    crucible_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del crucible_home
+    # so that it is undone at the end
+    monkeypatch.setenv("CRUCIBLE_METRICS_PORT", "1")
+    settings.prefer("CRUCIBLE_METRICS_PORT", "2")
+
+    assert settings.current().metrics_port == 2
+    assert os.environ["CRUCIBLE_METRICS_PORT"] == "2"
 
 
 def test_every_sandbox_there_is_can_be_chosen() -> None:
