@@ -56,14 +56,17 @@ class Worker:
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
 
-    def stop(self) -> int:
-        """Ask it to end, once; returns its exit code, and a kill's number where that was needed."""
+    def dismiss(self) -> None:
+        """Ask it to end, and start it no more."""
         self._ending.set()
-        assert self._keeper is not None
-        self._keeper.join()
+        if self._keeper is not None:
+            self._keeper.join()
+        self.ask_to_end()
+
+    def wait(self) -> int:
+        """Its exit code, that of a kill where it did not end in time; nothing of it is left."""
         assert self.child is not None
         below = process_table.below(self.child.pid)
-        self.child.send_signal(signal.SIGTERM)
         try:
             self.child.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -203,8 +206,10 @@ class Cluster:
         return worker
 
     def stop_workers(self) -> list[int]:
-        """Ask all of them to end; their exit codes."""
-        return [worker.stop() for worker in reversed(self.workers)]
+        """Ask all of them to end, and wait for that; their exit codes."""
+        for worker in self.workers:
+            worker.dismiss()
+        return [worker.wait() for worker in self.workers]
 
 
 @contextmanager

@@ -51,7 +51,7 @@ _FAULT_WITHIN = 0.7
 _EARLY_SECONDS = 0.1
 
 #: so soon after a fault a person asks again
-_ASKED_AT_MOST = 3
+_ASKED_AT_MOST = 8
 
 #: what a command needs that only asks, on a busy machine
 _ASK_SECONDS = 10.0

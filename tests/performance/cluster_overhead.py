@@ -71,12 +71,8 @@ def main() -> None:
         alone = _home(directory, "alone")
         embedded = _timed(alone, words)
         print(f"embedded            {embedded.wall:8.1f} s", flush=True)
-        shared = _home(
-            directory,
-            "cluster",
-            CRUCIBLE_BROKER_URL=redis.url,
-            CRUCIBLE_DATABASE_URL=database_url,
-        )
+        stores = {"CRUCIBLE_BROKER_URL": redis.url, "CRUCIBLE_DATABASE_URL": database_url}
+        shared = _home(directory, "cluster", **stores)
         assert shared("db", "upgrade").code == 0
         with _workers(shared, wish.evaluators):
             # they stand ready in a cluster: their start is no part of it
