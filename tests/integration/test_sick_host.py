@@ -127,7 +127,8 @@ class Cluster:
         log = self.crucible.home / f"{name}.log"
         with log.open("wb") as file:
             child = subprocess.Popen(
-                [*program, "worker", "--queues", queue],
+                # the process itself rather than its supervisor, which would start a healthy one
+                [*program, "worker", "--queues", queue, "--member", name],
                 env=_with_tests(self.crucible),
                 cwd=self.crucible.home,
                 stdin=subprocess.DEVNULL,
