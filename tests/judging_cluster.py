@@ -33,7 +33,8 @@ class Cluster:
         log = self.crucible.home / f"{name}.log"
         with log.open("wb") as file:
             child = subprocess.Popen(
-                [*program, "worker", "--queues", queue],
+                # the process itself rather than its supervisor, which would start a healthy one
+                [*program, "worker", "--queues", queue, "--member", name],
                 env={**with_tests(self.crucible), **extra},
                 cwd=self.crucible.home,
                 stdin=subprocess.DEVNULL,

@@ -43,7 +43,7 @@ def serve(duty: Duty, member: str, voice: Voice) -> None:
     with joined(member, [duty.queue]):
         voice.talk(f"serving the {duty.queue} queue, {plural(duty.threads, 'task')} at once")
         worker = app.Worker(
-            hostname=f"{duty.queue}-{member}@%h",
+            hostname=f"{duty.queue}@{member}",
             queues=[duty.queue],
             # the work is waiting for a model or a prison, both of which release the interpreter
             pool_cls=DrainingPool,
