@@ -182,6 +182,9 @@ class Cluster:
         except subprocess.TimeoutExpired:
             child.kill()
             out, err = child.communicate()
+        finally:
+            # after Ctrl-C
+            child.kill()
         return Said(child.returncode, out.decode(), err.decode())
 
     def add_worker(

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy
 
-from commandline import at_home
+from commandline import PATIENCE_SECONDS, at_home
 from crucible_tasks.challenges import open_dataset, select
 from recorded_answers import answers
 
@@ -70,8 +70,13 @@ class RecordedSweep:
         """What one process finds, with nobody else."""
         home = self.directory / "undisturbed"
         home.mkdir()
-        said = at_home(home)(*self.words())
-        assert said.code == 0, said.err
+        child = at_home(home).start(*self.words())
+        try:
+            _, err = child.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            # after Ctrl-C
+            child.kill()
+        assert child.returncode == 0, err.decode()
         return found(f"sqlite:///{home / 'crucible.db'}")
 
     def _file(self, model: int) -> Path:
