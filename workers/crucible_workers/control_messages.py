@@ -121,6 +121,7 @@ def evaluation_requests(
         completions=(),
         limits=None if run.limits is None else msgspec.convert(run.limits, Limits),
         attempt=attempt.failures,
+        is_afresh=run.grade_round > 0,
     )
     for batch in batches(rows, MESSAGE_COMPLETIONS):
         completions = tuple(_completion(row) for row in batch)
