@@ -27,6 +27,8 @@ class EvaluationRequest:
     #: None takes the challenge's own
     limits: Limits | None = None
     attempt: int = 0
+    #: whether to judge what is remembered, too: whoever judges a run again wants to know
+    is_afresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def evaluation_message(run: RunRow, attempt: AttemptRow, rows: Sequence[Completi
         completions=tuple(_completion(row) for row in rows),
         limits=None if run.limits is None else msgspec.convert(run.limits, Limits),
         attempt=attempt.failures,
+        is_afresh=run.grade_round > 0,
     )
     asked = Asked(attempt.failures, tuple(row.index for row in rows))
     return Outgoing(attempt, asked, EVALUATION.signature(request))

@@ -52,7 +52,7 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     doubts = custody.doubts
     if custody.sickness is not None and not settings.current().is_embedded:
         raise Reject(custody.sickness.message, requeue=True)
-    recollection = Recollection(shared_memory())
+    recollection = Recollection(shared_memory(), is_afresh=request.is_afresh)
     evaluation = _evaluate(request, recollection)
     # it is acknowledged when this returns
     holdings.retain(_identity(evaluation))

@@ -14,9 +14,10 @@ What may enter
     found since its last good checkup never gets here.
 What luck may touch
     is judged anew for every sample, also in one request: see `luck`.
+    A run that is judged again (`crucible runs regrade`) asks for nothing that is remembered.
 What is said of it
     Nothing: a verdict that was remembered is the verdict, with the CPU and wall time of the judging
-    that found it. `judged` lines of a worker's log at DEBUG count both kinds.
+    that found it. `judging` lines of a worker's log at DEBUG count both kinds.
 
 Threats. A host that is taken over holds the password of the Redis that all share. It can write
 verdicts here for any program, under any host's name, as it can send them to the controller; a
@@ -134,8 +135,9 @@ class Question:
 class Recollection:
     """What is remembered of the programs of one request, and what is learned about them."""
 
-    def __init__(self, memory: Memory | None) -> None:
+    def __init__(self, memory: Memory | None, *, is_afresh: bool = False) -> None:
         self._memory = memory
+        self._is_afresh = is_afresh
         self._limits = Limits()
         self._language = Language.OTHER
         self._prefix: bytes | None = None
@@ -156,6 +158,8 @@ class Recollection:
         if self._memory is None or self._is_doubtful:
             return
         self._prefix = _prefix(facts.digest, self._limits, self._language)
+        if self._is_afresh:
+            return
         keys = {self._key(program): program for program in programs}
         for key, known in self._memory.find(keys).items():
             if known.verdict.outcome not in LASTING:

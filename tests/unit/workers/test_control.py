@@ -291,6 +291,7 @@ def test_a_regrade_judges_again_and_samples_nothing(workshop: Workshop) -> None:
     assert all(isinstance(request, EvaluationRequest) for request in requests)
     for request in requests:
         assert isinstance(request, EvaluationRequest)
+        assert request.is_afresh
         judgements = tuple(
             Judgement(one.index, Verdict(Outcome.ERROR), "fence", None)
             for one in request.completions

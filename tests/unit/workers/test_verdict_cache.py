@@ -160,6 +160,20 @@ def test_the_latest_are_kept() -> None:
     assert memory.find("abc") == {}
 
 
+def test_who_asks_afresh_hears_nothing_and_teaches_the_others(memory: OwnVerdicts) -> None:
+    _teach(memory, RIGHT)
+    store = open_store(settings.current().artifacts_url)
+    digest = store.put(encode(create("probe", "own", [PROBE])))
+    afresh = Recollection(memory, is_afresh=True)
+    afresh.recall(Question(PROBE, digest), [RIGHT])
+    assert afresh.found == {}
+    failed = replace(PASSED, outcome=Outcome.FAILED)
+    afresh.learn(RIGHT, failed)
+    afresh.publish()
+
+    assert _ask(memory, RIGHT).found == {RIGHT: failed}
+
+
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(shared_memory(), OwnVerdicts)
     assert shared_memory() is shared_memory()
