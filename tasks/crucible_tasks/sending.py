@@ -41,6 +41,20 @@ def send(signature: Signature) -> AsyncResult:
         raise
 
 
+def backlog(queue: str) -> int:
+    """How many messages of a queue no worker has taken yet. Raises BrokerUnavailable."""
+    try:
+        _reach_broker()
+        with app.pool.acquire(block=True) as connection:
+            declared = connection.default_channel.queue_declare(queue)
+    except Exception as error:
+        if _is_lost_broker(error):
+            raise _broker_unavailable(error) from error
+        raise
+    count: int = declared.message_count
+    return count
+
+
 def send_and_wait(
     contract: Contract[Request, Result], request: Request, timeout_seconds: float
 ) -> Result:

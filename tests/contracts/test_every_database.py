@@ -16,11 +16,10 @@ from crucible_infra.database.completions import (
     CompletionRow,
     each_completion,
     insert_completions,
-    unjudged,
 )
 from crucible_infra.database.counts import graded_counts, outcome_counts, text_count
 from crucible_infra.database.runs import RunRow, find_run, lock_run, running_ids, update_run
-from crucible_infra.database.verdicts import VerdictRow, insert_verdicts
+from crucible_infra.database.verdicts import VerdictRow, insert_verdicts, judged_indices
 from crucible_infra.errors import SchemaOutdated
 from crucible_tasks.planning import RunState
 from crucible_tasks.verdict import Outcome
@@ -98,7 +97,7 @@ def test_a_verdict_stays_until_a_later_round(database: Database, run: RunRow) ->
         insert_verdicts(connection, [_verdict(run, 0, "failed", grade_round=0)])
         assert outcome_counts(connection, run, Outcome) == {}
         assert [count.judged for count in graded_counts(connection, run)] == [1, 0, 0]
-        assert [row.index for row in unjudged(connection, run, "T/0")] == [0]
+        assert judged_indices(connection, run, "T/0") == frozenset()
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database, run: RunRow) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     for delay in KILLS:
         child = subprocess.Popen(
             [sys.executable, "-c", WORK, url, str(tmp_path), killed],
-            env={"PYTHONPATH": str(Path(__file__).parents[1])},
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         _wait_for_news(workshop, killed, child)
         time.sleep(delay)

@@ -5,23 +5,42 @@ between any two statements, so:
 
 - Every store is one transaction that changes nothing when repeated. A run's row is locked first,
   so several controllers take turns.
-- What to send is read in the transaction and sent after it. A message that is then lost is found
+- What to send is read in a transaction and sent after it. A message that is then lost is found
   by `reconcile`, which compares what is planned with what is there.
-- When something was sent is noted as a lease, so that `reconcile` does not ask twice for what is
-  under way. A lease ends when the run was silent for LEASE_SECONDS, or somebody resumes it.
+- What is under way is noted as leases, one for each message, so that nothing is asked twice. They
+  end with the answer, when the run was silent for LEASE_SECONDS, or when somebody resumes it.
+- Only a window of messages is under way at once (`control_window`); what waits for it stays in
+  the database, and who goes first is a matter of priority, fair share and models
+  (`control_schedule`). Every answer and every reconcile fills it up (`control_dispatch`).
 - A failure is counted with its reason. MAX_FAILURES of them in a row, with nothing done between
   them, give a challenge up; a permanent one does at once. What a host did wrong is never stored
   as a verdict.
 - When nothing is missing that was not given up, the scores are written and the run is finished,
   or incomplete.
 
-A stopped run still stores what arrives, but sends nothing more.
+A stopped or paused run still stores what arrives, but sends nothing more. Workers may still do the
+few messages that are under way.
+
+At scale. The unit of cost is a message, not a completion: storing an answer and sending what comes
+next takes some ten statements, about 10 ms of one core in Python and as much in Postgres, whatever
+the size of the run (`tests/performance/controller_ceiling.py`). An answer of a live model brings 8
+completions and each is stored twice, with its text and with its verdict: some 400 completions a
+second and controller. Recorded answers come 200 at a time, which is ten times as many.
+100 hosts that sample 10 completions a second each (300 tokens at 3,000 a second) make 1,000 a
+second: 10^8 completions take 28 hours and want three controllers. These take turns on a run's row,
+so a sweep needs at least three runs, which one of that size has. What breaks first, and what to do:
+1. one run's row: 100 messages a second. Larger batches: 32 completions a message are 1,600/s.
+2. the primary keys of completions and verdicts, some 100 bytes a row, outgrow Postgres' memory at
+   10^8 rows (10 GB each) of some 120 GB of data. Partition both tables by hash of run_id, which
+   every one of their keys and queries begins with.
+3. progress counts a run's verdicts: 6 ms for 32,800, 0.2 s for 10^6 of one run.
+Redis does not: it holds the window, MOST_UNANSWERED messages of some 8 KB.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -33,18 +52,15 @@ from crucible_infra.database import Database, open_database
 from crucible_infra.database.attempts import (
     AttemptRow,
     Stage,
-    attempts_of,
-    find_attempt,
-    release_lease,
+    find_attempts,
     store_attempts,
+    unanswered_attempts,
 )
 from crucible_infra.database.completions import (
     CompletionRow,
     insert_completions,
     stored_indices,
-    unjudged,
 )
-from crucible_infra.database.counts import challenge_counts, has_open_work
 from crucible_infra.database.runs import (
     ChallengeRow,
     RunRow,
@@ -54,35 +70,44 @@ from crucible_infra.database.runs import (
     update_run,
 )
 from crucible_infra.database.verdicts import insert_verdicts, judged_indices
-from crucible_infra.errors import BrokerUnavailable, DatabaseUnavailable
+from crucible_infra.errors import DatabaseUnavailable
 from crucible_tasks import sending
+from crucible_tasks.celery_app import RECONCILE_SECONDS
 from crucible_tasks.control import RECONCILE, STORE_COMPLETIONS, STORE_VERDICTS, Done, Reconcile
 from crucible_tasks.evaluation import Evaluation, Judgement
 from crucible_tasks.generation import Generation
 from crucible_tasks.planning import RunState
+from crucible_workers.control_attempts import (
+    LEASE_SECONDS,
+    News,
+    Problem,
+    answered,
+    asked_for,
+    is_lost,
+    lost,
+)
+from crucible_workers.control_dispatch import Dispatcher
 from crucible_workers.control_messages import (
     Outgoing,
-    Problem,
     completion_row,
+    evaluation_message,
     evaluation_problem,
-    evaluation_requests,
-    generation_requests,
     verdict_row,
 )
-from crucible_workers.control_scores import write_scores
+from crucible_workers.control_settling import note_missing, settle
+from crucible_workers.control_window import LOOK_AGAIN_SECONDS
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
 
-#: silence after which what was sent counts as lost: longer than any one message should take
-#: (8 completions of a live model, or 200 programs), shorter than a person's patience
-LEASE_SECONDS = 900.0
-
-_NO_ANSWER = f"no answer within {LEASE_SECONDS / 60:g} minutes"
+__all__ = ["LEASE_SECONDS", "Controller", "patiently"]
 
 #: waits between tries while the database is away, in seconds; a restart of Postgres fits in them,
 #: and what a model spent minutes on is worth the wait
 _PATIENCE_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+#: how exactly it is noted when a worker last answered; a write less for most answers
+_HEARD_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +116,12 @@ class Controller:
 
     database: Database
     send: Callable[[Signature], object]
+    #: how many messages of a queue wait in the broker
+    backlog: Callable[[str], int]
     #: whether to take up runs other processes started; a laptop's run belongs to its command
     adopts_runs: bool = True
+    #: asks for another reconcile soon; a laptop has so few workers that it needs none
+    look_again: Callable[[], object] | None = None
     #: seconds since the epoch
     now: Callable[[], float] = time.time
     _own_runs: set[str] = field(default_factory=set)
@@ -106,7 +135,9 @@ class Controller:
                 log.warning("unknown_challenge", run=generation.run_id, task=generation.task_id)
                 return Done()
             outgoing = self._take_completions(connection, run, challenge, generation)
-        self._send(outgoing)
+        dispatcher = self._dispatcher()
+        dispatcher.send_all(outgoing)
+        dispatcher.refill(Stage.GENERATION, run.source)
         return Done()
 
     def store_verdicts(self, evaluation: Evaluation) -> Done:
@@ -117,21 +148,27 @@ class Controller:
             if run is None or not there:
                 log.warning("unknown_completions", run=evaluation.run_id, task=evaluation.task_id)
                 return Done()
-            outgoing = self._take_verdicts(connection, run, there, evaluation)
-        self._send(outgoing)
+            self._take_verdicts(connection, run, there, evaluation)
+        self._dispatcher().refill(Stage.EVALUATION)
         return Done()
 
     def reconcile(self, request: Reconcile) -> Done:
-        """Send what is missing and not under way, of one run or of every running one."""
+        """Look for what is missing and not under way, of one run or of every running one.
+
+        Only a run that is named, or seems to be done, is counted as a whole.
+        """
         if request.run_id is not None:
             self._own_runs.add(request.run_id)
-            self._reconcile_run(request.run_id)
-            return Done()
-        with self.database.reading() as connection:
-            running = running_ids(connection)
-        for run_id in running:
-            if self.adopts_runs or run_id in self._own_runs:
-                self._reconcile_run(run_id)
+            self._reconcile_run(request.run_id, is_named=True)
+        else:
+            with self.database.reading() as connection:
+                running = running_ids(connection)
+            for run_id in filter(self._is_ours, running):
+                self._reconcile_run(run_id, is_named=False)
+        dispatcher = self._dispatcher()
+        is_hungry = [dispatcher.refill(stage) for stage in Stage]
+        if any(is_hungry) and self.look_again is not None:
+            self.look_again()
         return Done()
 
     def _take_completions(
@@ -143,36 +180,42 @@ class Controller:
         rows = [completion_row(run.id, challenge.task_id, one) for one in found.values()]
         insert_completions(connection, rows)
         run = self._heard(connection, run, has_news=bool(found))
-        outgoing = self._ask_for_verdicts(connection, run, challenge.task_id, rows)
-        attempt = find_attempt(connection, run.id, challenge.task_id, Stage.GENERATION)
-        if found:
-            attempt = replace(attempt, failures=0)
-        missing -= found.keys()
-        if generation.failure is not None and missing:
-            problem = Problem(generation.failure, generation.is_transient, generation.attempt)
-            attempt = self._failed(run, attempt, problem)
-            if _may_send(run, attempt):
-                again = _again(missing, generation.indices)
-                outgoing += generation_requests(run, challenge, again, attempt)
-        store_attempts(connection, [attempt])
-        # completions alone end nothing; a failure may be the last one
+        problem = None
         if generation.failure is not None:
-            self._settle(connection, run, challenge.task_id)
+            problem = Problem(generation.failure, generation.is_transient, generation.attempt)
+        attempts = find_attempts(connection, run.id, challenge.task_id)
+        arrived = frozenset(found)
+        news = News(arrived, missing - arrived, generation.indices, problem)
+        sampling = answered(attempts[Stage.GENERATION], news)
+        judging = attempts[Stage.EVALUATION]
+        outgoing = self._evaluation_at_once(connection, run, judging, rows)
+        must_wait = bool(rows) and not outgoing and not judging.is_given_up
+        is_waiting = judging.is_waiting or must_wait
+        leases = [one.asked for one in outgoing]
+        judging = asked_for(judging, leases, self.now(), is_waiting=is_waiting)
+        store_attempts(connection, [sampling, judging])
+        # completions alone end nothing; a failure may be the last one
+        if problem is not None:
+            settle(connection, run, self.now())
         return outgoing
 
-    def _ask_for_verdicts(
-        self, connection: Connection, run: RunRow, task_id: str, rows: Sequence[CompletionRow]
+    def _evaluation_at_once(
+        self,
+        connection: Connection,
+        run: RunRow,
+        attempt: AttemptRow,
+        rows: Sequence[CompletionRow],
     ) -> list[Outgoing]:
-        attempt = find_attempt(connection, run.id, task_id, Stage.EVALUATION)
-        if not rows or not _may_send(run, attempt):
+        """Ask for the verdicts while the texts are at hand: a refill must read them again."""
+        if not rows or attempt.is_given_up or run.state != RunState.RUNNING:
             return []
-        attempt = replace(attempt, sent_at=self.now())
-        store_attempts(connection, [attempt])
-        return list(evaluation_requests(run, rows, attempt))
+        if not self._dispatcher().has_room(connection, run):
+            return []
+        return [evaluation_message(run, attempt, rows)]
 
     def _take_verdicts(
         self, connection: Connection, run: RunRow, there: frozenset[int], evaluation: Evaluation
-    ) -> list[Outgoing]:
+    ) -> None:
         task_id = evaluation.task_id
         missing = there - judged_indices(connection, run, task_id)
         final = [one for one in evaluation.judgements if one.index in there and _is_final(one)]
@@ -180,135 +223,44 @@ class Controller:
         is_wanted = evaluation.grader == run.grader
         found = missing & {one.index for one in final if is_wanted}
         run = self._heard(connection, run, has_news=bool(found))
-        attempt = find_attempt(connection, run.id, task_id, Stage.EVALUATION)
-        if found:
-            attempt = replace(attempt, failures=0)
-        missing -= found
-        outgoing: list[Outgoing] = []
         problem = evaluation_problem(run, evaluation)
-        if problem is not None and missing:
-            attempt = self._failed(run, attempt, problem)
-            if _may_send(run, attempt):
-                again = _again(missing, evaluation.indices)
-                rows = [row for row in unjudged(connection, run, task_id) if row.index in again]
-                outgoing += evaluation_requests(run, rows, attempt)
-        store_attempts(connection, [attempt])
-        self._settle(connection, run, task_id)
-        return outgoing
+        news = News(found, missing - found, evaluation.indices, problem)
+        row = find_attempts(connection, run.id, task_id)[Stage.EVALUATION]
+        store_attempts(connection, [answered(row, news)])
+        settle(connection, run, self.now())
 
     def _heard(self, connection: Connection, run: RunRow, *, has_news: bool) -> RunRow:
         """Note that somebody answers; a run that was given up comes back with its news."""
         is_back = has_news and run.state == RunState.INCOMPLETE
-        run = replace(run, heard_at=self.now(), state=RunState.RUNNING if is_back else run.state)
+        now = self.now()
+        if not is_back and run.heard_at is not None and 0 <= now - run.heard_at < _HEARD_SECONDS:
+            return run
+        run = replace(run, heard_at=now, state=RunState.RUNNING if is_back else run.state)
         update_run(connection, run.id, heard_at=run.heard_at, state=run.state)
         return run
 
-    def _failed(self, run: RunRow, attempt: AttemptRow, problem: Problem) -> AttemptRow:
-        """The attempt with one more failure, and its lease if it is sent again."""
-        # an answer that names its attempt counts once, however often it is delivered, and the
-        # batches of one challenge that fail together count as one
-        told = attempt.failures if problem.attempt is None else problem.attempt
-        attempt = replace(
-            attempt,
-            failures=max(attempt.failures, told + 1),
-            reason=problem.reason,
-            is_permanent=attempt.is_permanent or not problem.is_transient,
-        )
-        return replace(attempt, sent_at=self.now()) if _may_send(run, attempt) else attempt
-
-    def _settle(self, connection: Connection, run: RunRow, task_id: str | None = None) -> None:
-        """Write the scores and end the run when nothing is missing that was not given up."""
-        if run.state != RunState.RUNNING or has_open_work(connection, run, task_id):
-            return
-        is_complete = write_scores(connection, run)
-        state = RunState.FINISHED if is_complete else RunState.INCOMPLETE
-        update_run(connection, run.id, state=state, finished_at=self.now())
-        log.info("run_settled", run=run.id, state=state)
-
-    def _reconcile_run(self, run_id: str) -> None:
+    def _reconcile_run(self, run_id: str, *, is_named: bool) -> None:
         with self.database.writing() as connection:
             run = lock_run(connection, run_id)
             if run is None or run.state != RunState.RUNNING:
                 return
-            claimed = self._claim(connection, run)
-            self._settle(connection, run)
-        for position, attempt in enumerate(claimed):
-            try:
-                self._send_missing(run, attempt)
-            except BrokerUnavailable:
-                self._release(claimed[position:])
-                raise
+            under_way = unanswered_attempts(connection, run.id)
+            silent = [lost(row) for row in under_way if is_lost(row, run.heard_at, self.now())]
+            store_attempts(connection, silent)
+            if is_named:
+                note_missing(connection, run)
+            settle(connection, run, self.now())
 
-    def _claim(self, connection: Connection, run: RunRow) -> list[AttemptRow]:
-        """Take the leases of what is missing and neither under way nor given up."""
-        known = attempts_of(connection, run.id)
-        seen: list[AttemptRow] = []
-        for task_id, stage in _missing_work(connection, run):
-            blank = AttemptRow.blank(run.id, task_id, stage)
-            attempt = known.get((task_id, stage), blank)
-            if attempt.is_given_up or self._is_under_way(run, attempt):
-                continue
-            if attempt.sent_at is not None:
-                attempt = self._failed(run, attempt, Problem(_NO_ANSWER))
-            seen.append(replace(attempt, sent_at=self.now()))
-        store_attempts(connection, seen)
-        return [attempt for attempt in seen if not attempt.is_given_up]
+    def _dispatcher(self) -> Dispatcher:
+        return Dispatcher(self.database, self.send, self.backlog, self._is_ours, self.now)
 
-    def _is_under_way(self, run: RunRow, attempt: AttemptRow) -> bool:
-        if attempt.sent_at is None:
-            return False
-        # a busy worker has not got to it yet: only silence tells that a message was lost
-        last = max(attempt.sent_at, run.heard_at or 0.0)
-        return self.now() - last < LEASE_SECONDS
-
-    def _send_missing(self, run: RunRow, attempt: AttemptRow) -> None:
-        with self.database.reading() as connection:
-            if attempt.stage == Stage.EVALUATION:
-                rows = unjudged(connection, run, attempt.task_id)
-                outgoing = list(evaluation_requests(run, rows, attempt))
-            else:
-                challenge = find_challenge(connection, run.id, attempt.task_id)
-                assert challenge is not None
-                there = stored_indices(connection, run.id, attempt.task_id)
-                missing = sorted(frozenset(range(challenge.planned)) - there)
-                outgoing = list(generation_requests(run, challenge, missing, attempt))
-        self._send(outgoing)
-
-    def _send(self, outgoing: Sequence[Outgoing]) -> None:
-        for position, one in enumerate(outgoing):
-            try:
-                self.send(one.message)
-            except BrokerUnavailable:
-                self._release([unsent.attempt for unsent in outgoing[position:]])
-                raise
-
-    def _release(self, attempts: Sequence[AttemptRow]) -> None:
-        """What could not be sent is not under way: the next reconcile sends it."""
-        with self.database.writing() as connection:
-            for attempt in attempts:
-                release_lease(connection, attempt)
-
-
-def _missing_work(connection: Connection, run: RunRow) -> Iterator[tuple[str, Stage]]:
-    for count in challenge_counts(connection, run):
-        if count.generated < count.planned:
-            yield count.task_id, Stage.GENERATION
-        if count.judged < count.generated:
-            yield count.task_id, Stage.EVALUATION
-
-
-def _may_send(run: RunRow, attempt: AttemptRow) -> bool:
-    return run.state == RunState.RUNNING and not attempt.is_given_up
+    def _is_ours(self, run_id: str) -> bool:
+        return self.adopts_runs or run_id in self._own_runs
 
 
 def _is_final(one: Judgement) -> bool:
     # what a host did wrong says nothing about the program
     return not one.verdict.outcome.is_ours
-
-
-def _again(missing: frozenset[int], asked: Sequence[int]) -> list[int]:
-    """What to ask for again: of what was asked, else of everything, what is still missing."""
-    return sorted(missing & frozenset(asked) if asked else missing)
 
 
 def patiently(
@@ -326,7 +278,19 @@ def patiently(
 
 @cache
 def _open(database_url: str, *, is_embedded: bool) -> Controller:
-    return Controller(open_database(database_url), sending.send, adopts_runs=not is_embedded)
+    return Controller(
+        open_database(database_url),
+        sending.send,
+        sending.backlog,
+        adopts_runs=not is_embedded,
+        look_again=None if is_embedded else _look_again,
+    )
+
+
+def _look_again() -> None:
+    # worth nothing after the next regular one
+    message = RECONCILE.signature(Reconcile())
+    sending.send(message.set(countdown=LOOK_AGAIN_SECONDS, expires=RECONCILE_SECONDS))
 
 
 def _controller() -> Controller:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from crucible_infra.database.attempts import AttemptRow
+from crucible_infra.database.attempts import Asked, AttemptRow
 from crucible_infra.database.completions import CompletionRow
 from crucible_infra.database.runs import ChallengeRow, RunRow
 from crucible_infra.database.verdicts import VerdictRow
@@ -16,8 +16,8 @@ from crucible_tasks.challenge import Limits
 from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.evaluation import EVALUATION, Evaluation, EvaluationRequest, Judgement
 from crucible_tasks.generation import GENERATION, GenerationRequest, Prompt
-from crucible_tasks.planning import MESSAGE_COMPLETIONS, batches
 from crucible_tasks.sampling import Sampling
+from crucible_workers.control_attempts import Problem
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -25,21 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message, and the attempt whose lease it holds."""
+    """A message, and the attempt that holds its lease."""
 
     attempt: AttemptRow
+    asked: Asked
     message: Signature
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an answer is not what was asked for."""
-
-    reason: str
-    #: whether asking again can help
-    is_transient: bool = True
-    #: of the request; None when the answer does not tell
-    attempt: int | None = None
 
 
 def completion_row(run_id: str, task_id: str, one: Completion) -> CompletionRow:
@@ -90,10 +80,10 @@ def evaluation_problem(run: RunRow, evaluation: Evaluation) -> Problem | None:
     return None if reason is None else Problem(reason, attempt=evaluation.attempt)
 
 
-def generation_requests(
-    run: RunRow, challenge: ChallengeRow, indices: Sequence[int], attempt: AttemptRow
-) -> Iterator[Outgoing]:
-    """Ask for these completions, a batch per message."""
+def generation_message(
+    run: RunRow, challenge: ChallengeRow, attempt: AttemptRow, indices: Sequence[int]
+) -> Outgoing:
+    """Ask for these completions."""
     assert run.sampling is not None
     request = GenerationRequest(
         run_id=run.id,
@@ -103,28 +93,25 @@ def generation_requests(
         prompt=msgspec.convert(challenge.prompt, Prompt),
         sampling=msgspec.convert(run.sampling, Sampling),
         seed_base=challenge.seed_base,
-        indices=(),
+        indices=tuple(indices),
         attempt=attempt.failures,
     )
-    for batch in batches(indices, run.batch):
-        yield Outgoing(attempt, GENERATION.signature(replace(request, indices=batch)))
+    asked = Asked(attempt.failures, request.indices)
+    return Outgoing(attempt, asked, GENERATION.signature(request))
 
 
-def evaluation_requests(
-    run: RunRow, rows: Sequence[CompletionRow], attempt: AttemptRow
-) -> Iterator[Outgoing]:
+def evaluation_message(run: RunRow, attempt: AttemptRow, rows: Sequence[CompletionRow]) -> Outgoing:
     """Ask for the verdicts on these completions of one challenge."""
     request = EvaluationRequest(
         run_id=run.id,
         dataset=run.dataset_artifact,
         task_id=attempt.task_id,
-        completions=(),
+        completions=tuple(_completion(row) for row in rows),
         limits=None if run.limits is None else msgspec.convert(run.limits, Limits),
         attempt=attempt.failures,
     )
-    for batch in batches(rows, MESSAGE_COMPLETIONS):
-        completions = tuple(_completion(row) for row in batch)
-        yield Outgoing(attempt, EVALUATION.signature(replace(request, completions=completions)))
+    asked = Asked(attempt.failures, tuple(row.index for row in rows))
+    return Outgoing(attempt, asked, EVALUATION.signature(request))
 
 
 def _completion(row: CompletionRow) -> Completion:

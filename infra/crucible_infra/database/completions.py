@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from crucible_infra.database.runs import RunRow
-from crucible_infra.database.tables import completions, run_challenges, verdicts
+from crucible_infra.database.tables import completions, run_challenges
 from crucible_infra.database.upsert import insert_new
 
 #: rows fetched at a time where all of a run are read; keeps memory flat
@@ -46,24 +45,16 @@ def stored_indices(connection: Connection, run_id: str, task_id: str) -> frozens
     return frozenset(connection.scalars(query))
 
 
-def unjudged(connection: Connection, run: RunRow, task_id: str) -> tuple[CompletionRow, ...]:
-    """A challenge's completions without a verdict under the run's grader and round."""
+def find_completions(
+    connection: Connection, run_id: str, task_id: str, indices: Sequence[int]
+) -> tuple[CompletionRow, ...]:
+    """These completions of a challenge, in the order of their indices."""
     query = (
         select(completions)
-        .outerjoin(
-            verdicts,
-            and_(
-                verdicts.c.run_id == completions.c.run_id,
-                verdicts.c.task_id == completions.c.task_id,
-                verdicts.c.index == completions.c.index,
-                verdicts.c.grader == run.grader,
-                verdicts.c.grade_round == run.grade_round,
-            ),
-        )
         .where(
-            completions.c.run_id == run.id,
+            completions.c.run_id == run_id,
             completions.c.task_id == task_id,
-            verdicts.c.index.is_(None),
+            completions.c.index.in_(indices),
         )
         .order_by(completions.c.index)
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, select, true
+from sqlalchemy import Connection, Select, case, func, select
 
 from crucible_infra.database.attempts import Stage, given_up_stages
 from crucible_infra.database.runs import RunRow
@@ -25,6 +25,24 @@ class ChallengeCount:
     planned: int
     generated: int
     judged: int
+
+    @property
+    def lacks_texts(self) -> bool:
+        """Whether completions are missing."""
+        return self.generated < self.planned
+
+    @property
+    def lacks_verdicts(self) -> bool:
+        """Whether a completion has none."""
+        return self.judged < self.generated
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeStage:
+    """One challenge's generation or evaluation."""
+
+    task_id: str
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +140,19 @@ def _judged(run: RunRow) -> Select[Any]:
     )
 
 
-def challenge_counts(
-    connection: Connection, run: RunRow, task_id: str | None = None
-) -> tuple[ChallengeCount, ...]:
-    """How far each challenge is, in the dataset's order; or only the one named.
+def challenge_counts(connection: Connection, run: RunRow) -> tuple[ChallengeCount, ...]:
+    """How far each challenge is, in the dataset's order.
 
     Three plain queries instead of a join: right after a run has begun Postgres has no statistics
     on it yet, and joins of its counts can take a hundred times as long.
     """
     planned = select(run_challenges.c.task_id, run_challenges.c.planned).where(
-        run_challenges.c.run_id == run.id, _is(run_challenges, task_id)
+        run_challenges.c.run_id == run.id
     )
     generated = _per_challenge(
         connection,
         select(completions.c.task_id, func.count())
-        .where(completions.c.run_id == run.id, _is(completions, task_id))
+        .where(completions.c.run_id == run.id)
         .group_by(completions.c.task_id),
     )
     judged = _per_challenge(
@@ -146,7 +162,6 @@ def challenge_counts(
             verdicts.c.run_id == run.id,
             verdicts.c.grader == run.grader,
             in_round(run),
-            _is(verdicts, task_id),
         )
         .group_by(verdicts.c.task_id),
     )
@@ -176,37 +191,18 @@ def graded_counts(connection: Connection, run: RunRow) -> tuple[GradedCount, ...
     return tuple(found.get(name, GradedCount(name, 0, 0)) for name in connection.scalars(names))
 
 
-def has_open_work(connection: Connection, run: RunRow, task_id: str | None = None) -> bool:
-    """Whether anything is missing that has not been given up.
+def open_work(connection: Connection, run: RunRow) -> tuple[ChallengeStage, ...]:
+    """The challenges and stages that lack something and are not given up; counts all of the run.
 
-    Asked after every stored batch: first of the challenge that was stored, then of the dataset's
-    last, where work is mostly done last, and only then of all.
+    Generation comes first, in the dataset's order.
     """
     given_up = given_up_stages(connection, run.id)
-    last = connection.scalar(
-        select(run_challenges.c.task_id)
-        .where(run_challenges.c.run_id == run.id)
-        .order_by(run_challenges.c.position.desc())
-        .limit(1)
-    )
-    return any(
-        _is_open(count, given_up)
-        # None asks for all
-        for likely in dict.fromkeys((task_id or last, last, None))
-        for count in challenge_counts(connection, run, likely)
-    )
-
-
-def _is_open(count: ChallengeCount, given_up: frozenset[tuple[str, str]]) -> bool:
-    lacks_completions = count.generated < count.planned
-    lacks_verdicts = count.judged < count.generated
-    return (lacks_completions and (count.task_id, Stage.GENERATION) not in given_up) or (
-        lacks_verdicts and (count.task_id, Stage.EVALUATION) not in given_up
-    )
-
-
-def _is(table: Table, task_id: str | None) -> ColumnElement[bool]:
-    return true() if task_id is None else table.c.task_id == task_id
+    counts = challenge_counts(connection, run)
+    lacking = [ChallengeStage(one.task_id, Stage.GENERATION) for one in counts if one.lacks_texts]
+    lacking += [
+        ChallengeStage(one.task_id, Stage.EVALUATION) for one in counts if one.lacks_verdicts
+    ]
+    return tuple(one for one in lacking if (one.task_id, one.stage) not in given_up)
 
 
 def _per_challenge(connection: Connection, query: Select[Any]) -> dict[str, int]:

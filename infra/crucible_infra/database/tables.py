@@ -21,6 +21,8 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    false,
+    text,
 )
 
 from crucible_infra.database.any_text import AnyText
@@ -154,11 +156,34 @@ attempts = Table(
     Column("reason", AnyText),
     # when this was last sent; a lease, see the controller
     Column("sent_at", Double),
+    # whether there may be something to send: the index finds it, the completions decide
+    Column("is_waiting", Boolean, nullable=False, server_default=false()),
+    # the messages that are not answered, each [failures before it, indices]
+    Column("asked", JSON),
+    # how many those are
+    Column("messages", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("run_id", "task_id", "stage"),
     ForeignKeyConstraint(
         ["run_id", "task_id"],
         ["run_challenges.run_id", "run_challenges.task_id"],
         ondelete="CASCADE",
+    ),
+    # both hold what is under way or comes next, not what is done: small however large a run is
+    Index(
+        "ix_attempts_waiting",
+        "run_id",
+        "stage",
+        "task_id",
+        sqlite_where=text("is_waiting = 1"),
+        postgresql_where=text("is_waiting"),
+    ),
+    Index(
+        "ix_attempts_unanswered",
+        "run_id",
+        "stage",
+        "messages",
+        sqlite_where=text("messages > 0"),
+        postgresql_where=text("messages > 0"),
     ),
 )
 

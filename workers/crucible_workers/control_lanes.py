@@ -1,0 +1,40 @@
+"""Lanes: messages that wait for the same servant, one model server or the sandboxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crucible_infra.database.attempts import Stage
+from crucible_tasks.evaluation import EVALUATION
+from crucible_tasks.generation import GENERATION
+from crucible_tasks.model_spec import ModelKind, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where a run's messages of one stage go."""
+
+    queue: str
+    #: a URL, or what stands for one; empty for evaluation
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A lane, and what its servant must have loaded for a run."""
+
+    lane: Lane
+    #: empty where changing costs nothing
+    model: str = ""
+
+
+def place_of(source: str, stage: Stage) -> Place:
+    """Where a run of this model spec sends its messages of this stage."""
+    if stage is Stage.EVALUATION:
+        return Place(Lane(EVALUATION.queue))
+    spec = parse(source)
+    if spec.kind in (ModelKind.REPLAY, ModelKind.REFERENCE):
+        # a worker answers from memory
+        return Place(Lane(GENERATION.queue, "memory"))
+    model = f"{spec.name}+{spec.adapter}" if spec.adapter else spec.name
+    return Place(Lane(GENERATION.queue, spec.url or str(spec.kind)), model)
