@@ -33,7 +33,7 @@ from crucible_workers.control_lanes import Lane, place_of
 from crucible_workers.control_messages import Outgoing, evaluation_message, generation_message
 from crucible_workers.control_schedule import Contender, Grant, share_out
 from crucible_workers.control_settling import settle
-from crucible_workers.control_window import room
+from crucible_workers.control_window import LEAST_EVALUATIONS, LEAST_WAITING, room
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -111,7 +111,8 @@ class Dispatcher:
         if not any(one.is_waiting for one in contenders):
             return Look()
         backlog = self.backlog(lane.queue)
-        free = room(sum(one.unanswered for one in contenders), backlog)
+        least = LEAST_WAITING if lane.server else LEAST_EVALUATIONS
+        free = room(sum(one.unanswered for one in contenders), backlog, least)
         grants = share_out(contenders, free, self.now())
         is_unheard = not any(one.was_heard for one in contenders)
         return Look(grants, bool(grants) and backlog == 0 and is_unheard)
