@@ -35,9 +35,9 @@ MOST_UNANSWERED = 4096
 LOOK_AGAIN_SECONDS = 0.5
 
 
-#: evaluations that may always wait: nothing new is sent while verdicts wait for their canaries, up
-#: to 2 s, and 16 messages of 8 programs keep a core busy for about that long
-LEAST_EVALUATIONS = 16
+#: evaluations that may always wait: no answer lets another one out while verdicts wait for their
+#: canaries, 2 s, or 20 s and more on a host that is busy otherwise; 2,000 programs in messages of 8
+LEAST_EVALUATIONS = 256
 
 
 def room(unanswered: int, backlog: int, least: int = LEAST_WAITING) -> int:
