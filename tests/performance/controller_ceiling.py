@@ -44,12 +44,15 @@ class Spent:
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     most_waiting: int = 0
+    #: of this process
+    cpu: float = 0.0
 
     def time(self, kind: str, action: Callable[[], object]) -> None:
         """Do it, and note how long it took."""
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
         action()
         self.seconds.setdefault(kind, []).append(time.perf_counter() - began)
+        self.cpu += time.process_time() - began_cpu
 
 
 def main() -> None:
@@ -88,18 +91,13 @@ def _plan(completions: int, n: int) -> BenchmarkPlan:
 
 
 def _lay_ballast(workshop: Workshop, challenges: int) -> None:
-    """A paused-looking giant: running, half of it waiting, but of another server that is full."""
     run_id = workshop.runs.plan_benchmark(scripted_run.plan(challenges, 1, ks=(1,)))
-    rows = []
-    for number in range(challenges):
-        row = AttemptRow.blank(run_id, f"T/{number}", Stage.GENERATION)
-        rows.append(replace(row, is_waiting=number % 2 == 0, sent_at=1.0))
-    with workshop.database.writing() as connection:
-        store_attempts(connection, rows)
     workshop.runs.start(run_id)
+    workshop.wire.take()
+    blank = (AttemptRow.blank(run_id, f"T/{one}", Stage.GENERATION) for one in range(challenges))
+    rows = [replace(row, is_waiting=place % 2 == 0) for place, row in enumerate(blank)]
     with workshop.database.writing() as connection:
         store_attempts(connection, rows)
-    workshop.wire.take()
 
 
 def measure(workshop: Workshop, plan: BenchmarkPlan, batch: int) -> Spent:
@@ -132,6 +130,7 @@ def show(spent: Spent, completions: int) -> None:
         )
     total = sum(sum(seconds) for seconds in spent.seconds.values())
     print(f"ceiling      {completions / total:6.0f} completions a second and controller")
+    print(f"by CPU       {completions / spent.cpu:6.0f} if the host and its database were idle")
     print(f"waiting      {spent.most_waiting:6} messages at most")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"memory       {memory:6.0f} MiB at most, with the scripted workers")

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import scripted_run
 from crucible_infra.database import open_database, upgrade
+from crucible_tasks.generation import Generation
 from scripted_run import Workshop, plan
 
 Value = TypeVar("Value")
@@ -42,14 +43,16 @@ def measure(workshop: Workshop) -> None:
     chosen = plan(CHALLENGES, N, ks=(1, 10, 100))
     seconds, run_id = _timed(lambda: workshop.begin(chosen))
     print(f"plan             {seconds:8.2f} s")
+    spent = {"completions": 0.0, "verdicts": 0.0}
     workshop.deliver(workshop.wire.take()[0])
-    total = 0.0
-    for name in ("completions", "verdicts"):
-        answers = [scripted_run.answer(request) for request in workshop.wire.take()]
-        spent = sum(_timed(partial(workshop.store, one))[0] for one in answers)
-        total += spent
-        print(f"{name:16} {spent:8.2f} s  {CHALLENGES * N / spent:8.0f} rows/s")
-    print(f"both             {total:8.2f} s")
+    while requests := workshop.wire.take():
+        for request in requests:
+            answer = scripted_run.answer(request)
+            name = "completions" if isinstance(answer, Generation) else "verdicts"
+            spent[name] += _timed(partial(workshop.store, answer))[0]
+    for name, total in spent.items():
+        print(f"{name:16} {total:8.2f} s  {CHALLENGES * N / total:8.0f} rows/s")
+    print(f"both             {sum(spent.values()):8.2f} s")
     times = [_timed(lambda: workshop.runs.progress(run_id))[0] for _ in range(50)]
     print(f"progress         {1000 * statistics.median(times):8.1f} ms (median)")
     for name in ("summary", "verdict_rows"):

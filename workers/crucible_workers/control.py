@@ -20,6 +20,21 @@ between any two statements, so:
 
 A stopped or paused run still stores what arrives, but sends nothing more. Workers may still do the
 few messages that are under way.
+
+At scale. The unit of cost is a message, not a completion: storing an answer and sending what comes
+next takes some ten statements, about 10 ms of one core in Python and as much in Postgres, whatever
+the size of the run (`tests/performance/controller_ceiling.py`). An answer of a live model brings 8
+completions and each is stored twice, with its text and with its verdict: some 400 completions a
+second and controller. Recorded answers come 200 at a time, which is ten times as many.
+100 hosts that sample 10 completions a second each (300 tokens at 3,000 a second) make 1,000 a
+second: 10^8 completions take 28 hours and want three controllers. These take turns on a run's row,
+so a sweep needs at least three runs, which one of that size has. What breaks first, and what to do:
+1. one run's row: 100 messages a second. Larger batches: 32 completions a message are 1,600/s.
+2. the primary keys of completions and verdicts, some 100 bytes a row, outgrow Postgres' memory at
+   10^8 rows (10 GB each) of some 120 GB of data. Partition both tables by hash of run_id, which
+   every one of their keys and queries begins with.
+3. progress counts a run's verdicts: 6 ms for 32,800, 0.2 s for 10^6 of one run.
+Redis does not: it holds the window, MOST_UNANSWERED messages of some 8 KB.
 """
 
 from __future__ import annotations
@@ -35,12 +50,17 @@ from sqlalchemy import Connection
 from crucible_infra import log, settings
 from crucible_infra.database import Database, open_database
 from crucible_infra.database.attempts import (
+    AttemptRow,
     Stage,
     find_attempts,
     store_attempts,
     unanswered_attempts,
 )
-from crucible_infra.database.completions import insert_completions, stored_indices
+from crucible_infra.database.completions import (
+    CompletionRow,
+    insert_completions,
+    stored_indices,
+)
 from crucible_infra.database.runs import (
     ChallengeRow,
     RunRow,
@@ -168,22 +188,30 @@ class Controller:
         news = News(arrived, missing - arrived, generation.indices, problem)
         sampling = answered(attempts[Stage.GENERATION], news)
         judging = attempts[Stage.EVALUATION]
-        outgoing: list[Outgoing] = []
-        if rows and not judging.is_given_up:
-            if run.state == RunState.RUNNING and self._dispatcher().has_room(connection, run):
-                # the texts are at hand: what a refill sends it must read again
-                outgoing = [evaluation_message(run, judging, rows)]
-            judging = asked_for(
-                judging,
-                [one.asked for one in outgoing],
-                self.now(),
-                is_waiting=judging.is_waiting or not outgoing,
-            )
+        outgoing = self._evaluation_at_once(connection, run, judging, rows)
+        must_wait = bool(rows) and not outgoing and not judging.is_given_up
+        is_waiting = judging.is_waiting or must_wait
+        leases = [one.asked for one in outgoing]
+        judging = asked_for(judging, leases, self.now(), is_waiting=is_waiting)
         store_attempts(connection, [sampling, judging])
         # completions alone end nothing; a failure may be the last one
         if problem is not None:
             settle(connection, run, self.now())
         return outgoing
+
+    def _evaluation_at_once(
+        self,
+        connection: Connection,
+        run: RunRow,
+        attempt: AttemptRow,
+        rows: Sequence[CompletionRow],
+    ) -> list[Outgoing]:
+        """Ask for the verdicts while the texts are at hand: a refill must read them again."""
+        if not rows or attempt.is_given_up or run.state != RunState.RUNNING:
+            return []
+        if not self._dispatcher().has_room(connection, run):
+            return []
+        return [evaluation_message(run, attempt, rows)]
 
     def _take_verdicts(
         self, connection: Connection, run: RunRow, there: frozenset[int], evaluation: Evaluation

@@ -33,7 +33,7 @@ from crucible_workers.control_lanes import Lane, place_of
 from crucible_workers.control_messages import Outgoing, evaluation_message, generation_message
 from crucible_workers.control_schedule import Contender, Grant, share_out
 from crucible_workers.control_settling import settle
-from crucible_workers.control_window import room
+from crucible_workers.control_window import LEAST_EVALUATIONS, LEAST_WAITING, room
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -104,16 +104,17 @@ class Dispatcher:
             if place and wanted in (None, place.lane) and self.is_ours(run.id):
                 contender = _contender(run, place.model)
                 lanes.setdefault(place.lane, []).append((contender, place.queue))
-        looks = [self._look_at(found) for found in lanes.values()]
+        looks = [self._look_at(lane, found) for lane, found in lanes.items()]
         grants = tuple(grant for look in looks for grant in look.grants)
         return Look(grants, any(look.is_hungry for look in looks))
 
-    def _look_at(self, found: Sequence[tuple[Contender, str]]) -> Look:
+    def _look_at(self, lane: Lane, found: Sequence[tuple[Contender, str]]) -> Look:
         contenders = [contender for contender, _ in found]
         if not any(one.is_waiting for one in contenders):
             return Look()
         backlog = sum(map(self.backlog, {queue for _, queue in found}))
-        free = room(sum(one.unanswered for one in contenders), backlog)
+        least = LEAST_WAITING if lane.server else LEAST_EVALUATIONS
+        free = room(sum(one.unanswered for one in contenders), backlog, least)
         grants = share_out(contenders, free, self.now())
         is_unheard = not any(one.was_heard for one in contenders)
         return Look(grants, bool(grants) and backlog == 0 and is_unheard)

@@ -14,8 +14,8 @@ from crucible_tasks.model_spec import ModelKind, parse
 class Lane:
     """Whoever answers a run's messages of one stage."""
 
-    #: a URL, or what stands for one
-    server: str
+    #: a URL, or what stands for one; empty for evaluation
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Place:
 def place_of(source: str, stage: Stage) -> Place:
     """Where a run of this model spec sends its messages of this stage."""
     if stage is Stage.EVALUATION:
-        return Place(Lane("sandboxes"), EVALUATION.queue)
+        return Place(Lane(), EVALUATION.queue)
     spec = parse(source)
     if spec.kind in (ModelKind.REPLAY, ModelKind.REFERENCE):
         # a worker answers from memory

@@ -35,14 +35,19 @@ MOST_UNANSWERED = 4096
 LOOK_AGAIN_SECONDS = 0.5
 
 
-def room(unanswered: int, backlog: int) -> int:
+#: evaluations that may always wait: no answer lets another one out while verdicts wait for their
+#: canaries, 2 s, or 20 s and more on a host that is busy otherwise; 2,000 programs in messages of 8
+LEAST_EVALUATIONS = 256
+
+
+def room(unanswered: int, backlog: int, least: int = LEAST_WAITING) -> int:
     """How many more messages may be sent; `backlog` of the unanswered ones wait in the broker.
 
     None while half of what may wait does: a refill of several costs little more than one of one.
     """
     # other servers' messages may wait in the same queue
     waiting = min(backlog, unanswered)
-    allowed = max(LEAST_WAITING, (unanswered - waiting) // 2)
+    allowed = max(least, (unanswered - waiting) // 2)
     if waiting > allowed // 2:
         return 0
     return max(0, min(allowed - waiting, MOST_UNANSWERED - unanswered))

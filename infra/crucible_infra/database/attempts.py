@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Select, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
 from crucible_infra.database.tables import attempts
 from crucible_infra.database.upsert import insert_or_update
@@ -112,9 +112,19 @@ def unanswered_attempts(connection: Connection, run_id: str) -> tuple[AttemptRow
 
 def has_waiting_or_unanswered(connection: Connection, run_id: str) -> bool:
     """Whether anything of a run waits to be sent or is under way: a look at two small indexes."""
-    of_run = select(attempts.c.run_id).where(attempts.c.run_id == run_id)
-    looks = [of_run.where(condition).exists() for condition in (IS_WAITING, IS_UNANSWERED)]
-    return bool(connection.scalar(select(or_(*looks))))
+    of_run = select(attempts.c.task_id).where(attempts.c.run_id == run_id)
+    waiting = of_run.where(IS_WAITING).order_by(attempts.c.stage, attempts.c.task_id)
+    unanswered = of_run.where(IS_UNANSWERED).order_by(attempts.c.stage, attempts.c.messages)
+    return bool(connection.scalar(select(is_any(waiting) | is_any(unanswered))))
+
+
+def is_any(rows: Select[tuple[str]]) -> ColumnElement[bool]:
+    """Whether there are any of these rows, which come in the order of the index to be used.
+
+    Postgres answers EXISTS by reading the table from its beginning once many rows match, also when
+    those lie at its end.
+    """
+    return rows.limit(1).scalar_subquery().is_not(None)
 
 
 def store_attempts(connection: Connection, rows: Iterable[AttemptRow]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, or_, select
 
-from crucible_infra.database.attempts import IS_UNANSWERED, IS_WAITING, Stage
+from crucible_infra.database.attempts import IS_UNANSWERED, IS_WAITING, Stage, is_any
 from crucible_infra.database.tables import attempts, runs
 
 
@@ -28,8 +28,10 @@ class LiveRun:
 
 def live_runs(connection: Connection, stage: Stage) -> tuple[LiveRun, ...]:
     """Every running run, oldest first; a look at two small indexes for each of them."""
-    of_run = select(attempts.c.run_id).where(
-        attempts.c.run_id == runs.c.id, attempts.c.stage == stage
+    waiting = (
+        select(attempts.c.task_id)
+        .where(attempts.c.run_id == runs.c.id, attempts.c.stage == stage, IS_WAITING)
+        .order_by(attempts.c.task_id)
     )
     unanswered = (
         select(func.coalesce(func.sum(attempts.c.messages), 0))
@@ -46,7 +48,7 @@ def live_runs(connection: Connection, stage: Stage) -> tuple[LiveRun, ...]:
             runs.c.source,
             runs.c.priority,
             was_heard,
-            of_run.where(IS_WAITING).exists(),
+            is_any(waiting),
             unanswered,
         )
         .where(runs.c.state == "running")
