@@ -135,8 +135,8 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
         "redis_socket_connect_timeout": SOCKET_SECONDS,
         "redis_socket_keepalive": True,
         "redis_backend_health_check_interval": HEALTH_CHECK_SECONDS,
-        # Celery's default tries for twenty seconds
-        "result_backend_transport_options": {"retry_policy": {"max_retries": 1}},
+        # Celery's default tries for twenty seconds; one try per connection that a silent cut killed
+        "result_backend_transport_options": {"retry_policy": {"max_retries": 5}},
         # what was begun goes on while Redis is away: its result is sent when it is back, and
         # threads could not be stopped anyway
         "worker_cancel_long_running_tasks_on_connection_loss": False,

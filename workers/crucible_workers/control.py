@@ -40,9 +40,10 @@ Redis does not: it holds the window, MOST_UNANSWERED messages of some 8 KB.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -70,7 +71,7 @@ from crucible_infra.database.runs import (
     update_run,
 )
 from crucible_infra.database.verdicts import insert_verdicts, judged_indices
-from crucible_infra.errors import DatabaseUnavailable
+from crucible_infra.errors import CrucibleError, DatabaseUnavailable, DiskFull
 from crucible_tasks import sending
 from crucible_tasks.celery_app import RECONCILE_SECONDS
 from crucible_tasks.control import RECONCILE, STORE_COMPLETIONS, STORE_VERDICTS, Done, Reconcile
@@ -264,16 +265,26 @@ def _is_final(one: Judgement) -> bool:
 
 
 def patiently(
-    action: Callable[[], Done], waits_seconds: Sequence[float] = _PATIENCE_SECONDS
+    action: Callable[[], Done],
+    waits_seconds: Iterable[float],
+    problems: tuple[type[CrucibleError], ...] = (DatabaseUnavailable,),
 ) -> Done:
-    """Do it, and again while the database is away. Raises DatabaseUnavailable in the end."""
+    """Do it, and again while the database has one of these problems. Raises it in the end."""
     for wait in waits_seconds:
         try:
             return action()
-        except DatabaseUnavailable as error:
+        except problems as error:
             log.warning("database_away", problem=error.message, wait_seconds=wait)
             time.sleep(wait)
     return action()
+
+
+def _until_done(action: Callable[[], Done]) -> Done:
+    """A cluster's controller has nothing better to do than to wait; a laptop's user has."""
+    if settings.current().is_embedded:
+        return patiently(action, _PATIENCE_SECONDS)
+    waits = chain(_PATIENCE_SECONDS, repeat(_PATIENCE_SECONDS[-1]))
+    return patiently(action, waits, (DatabaseUnavailable, DiskFull))
 
 
 @cache
@@ -301,16 +312,16 @@ def _controller() -> Controller:
 @STORE_COMPLETIONS.implement
 def store_completions(generation: Generation) -> Done:
     """Store what a model sampled."""
-    return patiently(lambda: _controller().store_completions(generation))
+    return _until_done(lambda: _controller().store_completions(generation))
 
 
 @STORE_VERDICTS.implement
 def store_verdicts(evaluation: Evaluation) -> Done:
     """Store what a sandbox found."""
-    return patiently(lambda: _controller().store_verdicts(evaluation))
+    return _until_done(lambda: _controller().store_verdicts(evaluation))
 
 
 @RECONCILE.implement
 def reconcile(request: Reconcile) -> Done:
     """Send what is missing."""
-    return patiently(lambda: _controller().reconcile(request))
+    return _until_done(lambda: _controller().reconcile(request))
