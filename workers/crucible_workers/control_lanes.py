@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crucible_infra.database.attempts import Stage
-from crucible_tasks.capability import generation_queue
 from crucible_tasks.evaluation import EVALUATION
+from crucible_tasks.generation import queue_of
 from crucible_tasks.model_spec import ModelKind, parse
 
 
@@ -36,6 +36,6 @@ def place_of(source: str, stage: Stage) -> Place:
     spec = parse(source)
     if spec.kind in (ModelKind.REPLAY, ModelKind.REFERENCE):
         # a worker answers from memory
-        return Place(Lane("memory"), generation_queue(source))
+        return Place(Lane("memory"), queue_of(source))
     model = f"{spec.name}+{spec.adapter}" if spec.adapter else spec.name
-    return Place(Lane(spec.url or str(spec.kind)), generation_queue(source), model)
+    return Place(Lane(spec.url or str(spec.kind)), queue_of(source), model)

@@ -62,12 +62,13 @@ def command(
     is_optional: bool,
 ) -> None:
     """Take tasks from the broker and do them on this host, until stopped."""
+    chosen = None if queues is None else _read_queues(queues)
     if current().is_embedded:
         raise BrokerUnavailable(
             "a worker needs CRUCIBLE_BROKER_URL; without one every command does its own work",
             hint="CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",
         )
-    names = _read_queues(queues) if queues is not None else _possible()
+    names = _possible() if chosen is None else chosen
     is_demanded = queues is not None and not is_optional
     duties = [Duty(name, _threads(name, concurrency), is_demanded) for name in names]
     if member is not None:

@@ -9,7 +9,7 @@ from celery.canvas import Signature
 
 import scripted_run
 from crucible_infra.database import open_database
-from crucible_infra.errors import BrokerUnavailable, DatabaseUnavailable
+from crucible_infra.errors import BrokerUnavailable, DatabaseUnavailable, DiskFull
 from crucible_tasks.control import Done, Reconcile
 from crucible_tasks.evaluation import Evaluation, EvaluationRequest, Judgement
 from crucible_tasks.generation import Generation, GenerationRequest, ModelIdentity
@@ -331,3 +331,18 @@ def test_a_short_absence_of_the_database_is_waited_out() -> None:
     tries.clear()
     with pytest.raises(DatabaseUnavailable):
         patiently(action, (0.0,))
+
+
+def test_a_cluster_waits_for_a_full_disk_too() -> None:
+    tries: list[int] = []
+
+    def action() -> Done:
+        tries.append(1)
+        if len(tries) < 3:
+            raise DiskFull
+        return Done()
+
+    with pytest.raises(DiskFull):
+        patiently(action, (0.0, 0.0))
+    tries.clear()
+    assert patiently(action, (0.0, 0.0), (DatabaseUnavailable, DiskFull)) == Done()
