@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from commandline import Crucible
+from crucible_tasks.challenges import open_dataset
 
 #: HumanEval's challenges: enough to be interrupted in the middle, few enough to wait for
 MANY = 164
@@ -141,7 +142,7 @@ def test_comparing_a_run_with_itself_cannot_tell_and_gates_hold(crucible: Crucib
 def test_an_interrupted_benchmark_ends_as_an_undisturbed_one(
     crucible: Crucible, number: signal.Signals, code: int | None
 ) -> None:
-    child = crucible.start("benchmark", "-m", "reference")
+    child = crucible.start("benchmark", "-m", _napping_answers(crucible))
     _wait_for_progress(child)
     # Ctrl-C in a terminal reaches every process of the group
     os.killpg(child.pid, number) if number is signal.SIGINT else child.send_signal(number)
@@ -160,7 +161,7 @@ def test_an_interrupted_benchmark_ends_as_an_undisturbed_one(
 
 
 def test_a_second_ctrl_c_exits_at_once(crucible: Crucible) -> None:
-    child = crucible.start("benchmark", "-m", "reference")
+    child = crucible.start("benchmark", "-m", _napping_answers(crucible))
     _wait_for_progress(child)
     for _ in range(2):
         child.send_signal(signal.SIGINT)
@@ -177,6 +178,16 @@ def test_the_doctor_speaks_about_every_part(crucible: Crucible) -> None:
     names = {check["name"] for check in found["checks"]}
     assert {"python", "database", "broker", "disk", "clock", "cpu"} < names
     assert (said.code == 0) == found["is_ok"]
+
+
+def _napping_answers(crucible: Crucible) -> str:
+    """Right answers that take their time, so that a run can be met while it works."""
+    rows = [
+        {"task_id": one.task_id, "solution": f"import time\ntime.sleep(0.05)\n{one.reference}"}
+        for one in open_dataset("humaneval").challenges
+    ]
+    (crucible.home / "naps.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return f"replay:{crucible.home / 'naps.jsonl'}"
 
 
 def _wait_for_progress(child: subprocess.Popen[bytes]) -> None:
