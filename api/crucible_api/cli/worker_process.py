@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli import interruption
+from crucible_api.cli.broker_wait import wait_for_broker
 from crucible_api.cli.output import Voice, plural
 from crucible_infra.errors import CrucibleError, SandboxUnavailable
 
@@ -40,6 +41,8 @@ def serve(duty: Duty, member: str, voice: Voice) -> None:
     except CrucibleError as error:
         _refuse(duty, error, voice)
     _let_a_second_signal_end_it()
+    # started again while Redis is away, it has nothing to join yet
+    wait_for_broker(voice)
     with joined(member, [duty.queue]):
         voice.talk(f"serving the {duty.queue} queue, {plural(duty.threads, 'task')} at once")
         worker = app.Worker(
