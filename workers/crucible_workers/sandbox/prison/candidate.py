@@ -203,12 +203,13 @@ class Candidate:
         try:
             body = Encoder(self).encode(result)
             digest = digest_of(body)
+            frame = to_json(["return", body, []] if digest is None else ["digest", digest])
         except Exception:
-            digest = None
-        if digest is not None:
-            self._send(["digest", digest])
-            if self._hold() != TELL:
-                return True
+            # which meets it again, and tells the driver
+            return self._reply("return", result, [], ()) == "return"
+        send_frame(self._channel, frame)
+        if digest is None or self._hold() != TELL:
+            return True
         return self._reply("return", result, [], ()) == "return"
 
     def _reply(

@@ -203,8 +203,8 @@ class Bench:
             was_used = self._kept is not None
             judged = self._judge_once(order, keep=keep or was_used)
             # which may be for what an earlier program used
-            is_doubtful = was_used and (judged.remains is None or judged.is_out_of_memory)
-            is_doubtful = is_doubtful and judged.report.reason != "stopped"
+            is_unusual = judged.remains is None or judged.is_out_of_memory
+            is_doubtful = was_used and is_unusual and judged.report.reason != "stopped"
             if is_doubtful or (judged.remains and judged.remains.is_worn):
                 self._dismiss()
             if not is_doubtful and judged.verdict[0] != "void":
