@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import process_table
+from clock_shift import Clock
 from commandline import PROGRAM, Said
 from host_stores import PostgresOnHost, RedisOnHost
 from hosts import Host, Network, network
@@ -43,6 +44,8 @@ class Worker:
     _keeper: threading.Thread | None = None
     #: None where there are no cgroups
     memory: MemoryGroup | None = None
+    #: None where there is no C compiler
+    clock: Clock | None = None
     #: how often it was started
     lives: int = 0
 
@@ -119,10 +122,11 @@ class Worker:
     def _begin(self) -> None:
         words = ["worker", "--queues", self.queue, "--concurrency", str(self.threads)]
         self.lives += 1
+        shift = self.clock.environment if self.clock else {}
         with self.log.open("ab") as log:
             self.child = self.host.start(
                 [*PROGRAM, *words],
-                env=dict(self.environment),
+                env={**self.environment, **shift},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -204,6 +208,8 @@ class Cluster:
         )
         with suppress(ServiceMissing):
             worker.memory = memory_group()
+        with suppress(ServiceMissing):
+            worker.clock = Clock.make(self.directory, f"{host}-{queue}")
         worker.start()
         self.workers.append(worker)
         return worker

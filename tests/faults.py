@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from cluster import DESK, STORE, Cluster, Worker
 from host_stores import PostgresOnHost, RedisOnHost
+from services import ServiceMissing
 
 #: how long a link is cut, in seconds: shorter than a time-out, and longer than all of them
 CUT_SECONDS = (5.0, 30.0)
@@ -21,6 +22,9 @@ FREEZE_SECONDS = (3.0, 15.0)
 AWAY_SECONDS = (0.5, 5.0)
 #: how long somebody needs to find what fills the disk
 FULL_SECONDS = (3.0, 12.0)
+#: how far a clock jumps, either way, and how long until somebody sets it right
+JUMP_SECONDS = (60.0, 7200.0)
+WRONG_SECONDS = (2.0, 15.0)
 #: a worker that has nothing to do takes no memory; so long it is waited for
 OOM_SECONDS = 6.0
 
@@ -114,6 +118,22 @@ def _exhaust_memory(scene: Scene) -> str:
     return victim.name if died else f"{victim.name}, which lived on"
 
 
+def _jump(scene: Scene) -> str:
+    """The clock of one worker or of Redis jumps, and later back."""
+    clocks = {one.name: one.clock for one in (*scene.cluster.workers, scene.cluster.redis)}
+    name = scene.chance.choice(sorted(clocks))
+    clock = clocks[name]
+    if clock is None:
+        raise ServiceMissing("clocks that jump need a C compiler")
+    far = round(scene.seconds(JUMP_SECONDS)) * scene.chance.choice((-1, 1))
+    try:
+        clock.jump(far)
+        time.sleep(scene.seconds(WRONG_SECONDS))
+    finally:
+        clock.jump(0)
+    return f"{name}, {far:+} s"
+
+
 @contextlib.contextmanager
 def _restarted(
     scene: Scene, server: RedisOnHost | PostgresOnHost, number: signal.Signals
@@ -140,5 +160,6 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "freeze": _freeze,
         "disk-full": _fill_disk,
         "out-of-memory": _exhaust_memory,
+        "clock-jump": _jump,
     }
 )

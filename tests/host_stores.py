@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import psycopg
 import redis
 
+from clock_shift import Clock
 from hosts import SUBNET, Host
 from services import START_SECONDS, ServiceMissing, _redis_executable
 
@@ -34,11 +36,17 @@ class RedisOnHost:
 
     host: Host
     directory: Path
+    #: None where there is no C compiler
+    clock: Clock | None = None
     _child: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"redis://:{PASSWORD}@{self.host.address}:6379/0"
+
+    @property
+    def name(self) -> str:
+        return f"{self.host.name}'s Redis"
 
     @property
     def socket(self) -> Path:
@@ -57,8 +65,11 @@ class RedisOnHost:
             "--appendonly": "yes",
         }
         words = [_redis_executable(), *(word for pair in options.items() for word in pair)]
+        with suppress(ServiceMissing):
+            self.clock = self.clock or Clock.make(self.directory, "redis")
+        environment = {**os.environ, **(self.clock.environment if self.clock else {})}
         with (self.directory / "redis.log").open("ab") as log:
-            self._child = self.host.start(words, stdout=log, stderr=log)
+            self._child = self.host.start(words, stdout=log, stderr=log, env=environment)
         _wait_until(self.answers, "redis-server", self.directory / "redis.log")
 
     def answers(self) -> bool:

@@ -82,11 +82,11 @@ class SweepWatch:
         """Where a sweep that does not move stands, and what the broker holds."""
         with redis.Redis(unix_socket_path=str(self._cluster.redis.socket), password=PASSWORD) as it:
             queues = {name: it.llen(name) for name in ("generation", "evaluation", "controller")}
-            held = it.hlen("unacked")
+            held = sum(it.hlen(key) for key in _holdings(it))
         now = self.latest
         return (
             f"{now.completions} completions, {now.verdicts} verdicts, "
-            f"{len(now.open_runs)} open runs; waiting {queues}, unacknowledged {held}"
+            f"{len(now.open_runs)} open runs; waiting {queues}, held by workers {held}"
         )
 
     def _watch(self) -> None:
@@ -120,3 +120,8 @@ def watching(cluster: Cluster, run_ids: Sequence[str]) -> Iterator[SweepWatch]:
         yield watch
     finally:
         watch._stop()
+
+
+def _holdings(client: redis.Redis) -> list[str]:
+    found = (key.decode() for key in client.scan_iter("crucible.held.*"))
+    return [key for key in found if not key.endswith((".since", ".mutex"))]

@@ -12,7 +12,14 @@ from msgspec import ValidationError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import DiskFull, InvalidInput
-from crucible_tasks import celery_log, control, evaluation, generation, measured
+from crucible_tasks import (
+    celery_log,
+    control,
+    evaluation,
+    generation,
+    measured,
+    redis_transport,
+)
 from crucible_tasks.broker_tls import read_address
 
 #: how often the controller asks the database what is missing, in seconds: short enough that a
@@ -64,8 +71,8 @@ app = Celery(
 )
 
 
-#: plain, over TLS, over a unix socket, behind sentinels
-_BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://", "sentinel://")
+#: plain, over TLS, over a unix socket
+_BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")
 
 
 def _options(current: settings.Settings) -> dict[str, Any]:
@@ -140,6 +147,8 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
         # what was begun goes on while Redis is away: its result is sent when it is back, and
         # threads could not be stopped anyway
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # Flower asks for them every 5 s, and would miss what a new worker does before
+        "worker_send_task_events": True,
         # below the visibility time-out, so that no task runs twice at once; for Celery's own
         # `celery worker`, because threads know no limit: `membership` ends a hung `crucible worker`
         "task_time_limit": TASK_SECONDS,
@@ -149,6 +158,7 @@ def _cluster_options(current: settings.Settings) -> dict[str, Any]:
     }
 
 
+redis_transport.use()
 app.conf.update(_options(settings.current()))
 
 measured.connect()

@@ -59,6 +59,15 @@ class Membership:
             holdings.hand_back(self._line.member)
             roster.strike([self._line.member])
 
+    def settle(self) -> None:
+        """Settle what was given to this worker on connections that are lost.
+
+        Raises what Redis' client raises.
+        """
+        count = holdings.settle(self._line.member, self.starts.running())
+        if count:
+            log.warning("tasks_handed_back", worker=self._line.member, tasks=count)
+
     def serve(self, queues: Sequence[str], models: Sequence[str]) -> None:
         """Say what this worker takes from now on."""
         self._line = roster.Line(
@@ -132,6 +141,12 @@ def joined(member: str, queues: Sequence[str]) -> Iterator[None]:
         count_here(None)
         holdings.retain_here(None)
         _membership.clear()
+
+
+def settle() -> None:
+    """Settle what lost connections left, if this process is a member."""
+    for membership in _membership:
+        membership.settle()
 
 
 def serve(queues: Sequence[str], models: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ class Line:
 def redis_client() -> Any:
     """A client for what is not a message, shared by the threads of this process; never retries.
 
-    Kombu makes it, because it knows every kind of URL: sockets, TLS, sentinels.
+    Kombu makes it, because it knows every kind of URL: sockets, TLS.
     """
     return app.connection_for_write().default_channel.client
 
@@ -79,10 +79,14 @@ def gone() -> tuple[str, ...]:
     return tuple(name for name, line in _read() if line is None)
 
 
+def members() -> tuple[str, ...]:
+    """The names of all workers, present or gone."""
+    return tuple(sorted(name.decode() for name in redis_client().smembers(_NAMES)))
+
+
 def _read() -> list[tuple[str, Line | None]]:
-    client = redis_client()
-    names = sorted(name.decode() for name in client.smembers(_NAMES))
-    lines = client.mget([_LINE + name for name in names]) if names else []
+    names = members()
+    lines = redis_client().mget([_LINE + name for name in names]) if names else []
     return [
         (name, msgspec.json.decode(line, type=Line) if line else None)
         for name, line in zip(names, lines, strict=True)

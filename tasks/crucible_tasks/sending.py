@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from crucible_infra import log, settings
 from crucible_infra.errors import BrokerUnavailable, CrucibleError
+from crucible_infra.patience import patiently
 from crucible_tasks.broker_refusal import refusal_hint
 from crucible_tasks.celery_app import app
 from crucible_tasks.contract import Contract
@@ -54,14 +54,8 @@ def send_patiently(signature: Signature) -> None:
 
     Raises nothing for a broker that is away; a process that must end is killed by its supervisor.
     """
-    for wait in chain(_PATIENCE_SECONDS, repeat(_PATIENCE_SECONDS[-1])):
-        try:
-            send(signature)
-        except BrokerUnavailable as error:
-            log.warning("broker_away", problem=error.message, wait_seconds=wait)
-            time.sleep(wait)
-        else:
-            return
+    waits = chain(_PATIENCE_SECONDS, repeat(_PATIENCE_SECONDS[-1]))
+    patiently(lambda: send(signature), waits, (BrokerUnavailable,), "broker_away")
 
 
 def backlog(queue: str) -> int:

@@ -61,11 +61,15 @@ class Starts:
         with self._lock:
             return max((now - began for began in self._running.values()), default=0.0)
 
+    def running(self) -> frozenset[str]:
+        """The ids of the messages that are being worked on."""
+        with self._lock:
+            return frozenset(self._running)
+
     def forgive(self) -> int:
         """Forget what is still running, because it is handed back; returns how many."""
-        with self._lock:
-            running = tuple(self._running)
-        self._forget(running)
+        running = self.running()
+        self._forget(tuple(running))
         return len(running)
 
     def _begin(self, message: str) -> int:

@@ -19,7 +19,7 @@ from crucible_tasks.generation import Generation
 from crucible_tasks.planning import RunState
 from crucible_tasks.scores import Counts, Score
 from crucible_tasks.verdict import Outcome, Verdict
-from crucible_workers.control import LEASE_SECONDS
+from crucible_workers.control_leases import LEASE_SECONDS
 from scripted_run import Answer, Workshop
 
 Item = TypeVar("Item")

@@ -7,8 +7,8 @@ between any two statements, so:
   so several controllers take turns.
 - What to send is read in a transaction and sent after it. A message that is then lost is found
   by `reconcile`, which compares what is planned with what is there.
-- What is under way is noted as leases, one for each message, so that nothing is asked twice. They
-  end with the answer, when the run was silent for LEASE_SECONDS, or when somebody resumes it.
+- What is under way is noted as leases, one for each message, so that nothing is asked twice. One
+  ends with the answer, when the message is lost (`control_leases`), or when the run is resumed.
 - Only a window of messages is under way at once (`control_window`); what waits for it stays in
   the database, and who goes first is a matter of priority, fair share and models
   (`control_schedule`). Every answer and every reconcile fills it up (`control_dispatch`).
@@ -40,7 +40,7 @@ Redis does not: it holds the window, MOST_UNANSWERED messages of some 8 KB.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, repeat
@@ -66,28 +66,28 @@ from crucible_infra.database.runs import (
     ChallengeRow,
     RunRow,
     find_challenge,
+    find_run,
     lock_run,
     running_ids,
     update_run,
 )
 from crucible_infra.database.verdicts import insert_verdicts, judged_indices
-from crucible_infra.errors import CrucibleError, DatabaseUnavailable, DiskFull
-from crucible_tasks import sending
+from crucible_infra.errors import DatabaseUnavailable, DiskFull
+from crucible_infra.patience import patiently
+from crucible_tasks import holdings, sending
 from crucible_tasks.celery_app import RECONCILE_SECONDS
 from crucible_tasks.control import RECONCILE, STORE_COMPLETIONS, STORE_VERDICTS, Done, Reconcile
 from crucible_tasks.evaluation import Evaluation, Judgement
 from crucible_tasks.generation import Generation
 from crucible_tasks.planning import RunState
 from crucible_workers.control_attempts import (
-    LEASE_SECONDS,
     News,
     Problem,
     answered,
     asked_for,
-    is_lost,
-    lost,
 )
 from crucible_workers.control_dispatch import Dispatcher
+from crucible_workers.control_leases import Leases
 from crucible_workers.control_messages import (
     Outgoing,
     completion_row,
@@ -100,8 +100,6 @@ from crucible_workers.control_window import LOOK_AGAIN_SECONDS
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
-
-__all__ = ["LEASE_SECONDS", "Controller", "patiently"]
 
 #: waits between tries while the database is away, in seconds; a restart of Postgres fits in them,
 #: and what a model spent minutes on is worth the wait
@@ -123,6 +121,7 @@ class Controller:
     adopts_runs: bool = True
     #: asks for another reconcile soon; a laptop has so few workers that it needs none
     look_again: Callable[[], object] | None = None
+    leases: Leases = field(default_factory=Leases)
     #: seconds since the epoch
     now: Callable[[], float] = time.time
     _own_runs: set[str] = field(default_factory=set)
@@ -241,16 +240,27 @@ class Controller:
         return run
 
     def _reconcile_run(self, run_id: str, *, is_named: bool) -> None:
+        is_lost = self._is_lost(run_id)
         with self.database.writing() as connection:
             run = lock_run(connection, run_id)
             if run is None or run.state != RunState.RUNNING:
                 return
-            under_way = unanswered_attempts(connection, run.id)
-            silent = [lost(row) for row in under_way if is_lost(row, run.heard_at, self.now())]
-            store_attempts(connection, silent)
+            if is_lost:
+                under_way = unanswered_attempts(connection, run.id)
+                store_attempts(connection, self.leases.lost(run, under_way, self.now()))
             if is_named:
                 note_missing(connection, run)
             settle(connection, run, self.now())
+
+    def _is_lost(self, run_id: str) -> bool:
+        """Whether a run waits for what nobody has; asked without its lock, which others want."""
+        with self.database.reading() as connection:
+            run = find_run(connection, run_id)
+            if run is None or run.state != RunState.RUNNING:
+                return False
+            under_way = unanswered_attempts(connection, run_id)
+        is_doubtful = self.leases.are_doubtful(run, under_way, self.now())
+        return is_doubtful and not self.leases.holds(run)
 
     def _dispatcher(self) -> Dispatcher:
         return Dispatcher(self.database, self.send, self.backlog, self._is_ours, self.now)
@@ -264,27 +274,12 @@ def _is_final(one: Judgement) -> bool:
     return not one.verdict.outcome.is_ours
 
 
-def patiently(
-    action: Callable[[], Done],
-    waits_seconds: Iterable[float],
-    problems: tuple[type[CrucibleError], ...] = (DatabaseUnavailable,),
-) -> Done:
-    """Do it, and again while the database has one of these problems. Raises it in the end."""
-    for wait in waits_seconds:
-        try:
-            return action()
-        except problems as error:
-            log.warning("database_away", problem=error.message, wait_seconds=wait)
-            time.sleep(wait)
-    return action()
-
-
 def _until_done(action: Callable[[], Done]) -> Done:
     """A cluster's controller has nothing better to do than to wait; a laptop's user has."""
     if settings.current().is_embedded:
-        return patiently(action, _PATIENCE_SECONDS)
+        return patiently(action, _PATIENCE_SECONDS, (DatabaseUnavailable,), "database_away")
     waits = chain(_PATIENCE_SECONDS, repeat(_PATIENCE_SECONDS[-1]))
-    return patiently(action, waits, (DatabaseUnavailable, DiskFull))
+    return patiently(action, waits, (DatabaseUnavailable, DiskFull), "database_away")
 
 
 @cache
@@ -295,6 +290,7 @@ def _open(database_url: str, *, is_embedded: bool) -> Controller:
         sending.backlog,
         adopts_runs=not is_embedded,
         look_again=None if is_embedded else _look_again,
+        leases=Leases(None if is_embedded else holdings.are_held),
     )
 
 

@@ -7,10 +7,6 @@ from dataclasses import dataclass, replace
 
 from crucible_infra.database.attempts import Asked, AttemptRow
 
-#: silence after which what was sent counts as lost: longer than any one message should take
-#: (8 completions of a live model, or 200 programs), shorter than a person's patience
-LEASE_SECONDS = 900.0
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -74,21 +70,6 @@ def asked_for(
 def not_sent(row: AttemptRow, message: Asked) -> AttemptRow:
     """The row without the lease of a message that could not be sent."""
     return replace(row, asked=tuple(one for one in row.asked if one != message), is_waiting=True)
-
-
-def is_lost(row: AttemptRow, heard_at: float | None, now: float) -> bool:
-    """Whether what was sent should have been answered.
-
-    A busy worker has not got to it yet: only silence of the whole run tells.
-    """
-    return now - max(row.sent_at or 0.0, heard_at or 0.0) >= LEASE_SECONDS
-
-
-def lost(row: AttemptRow) -> AttemptRow:
-    """The row when nobody has answered."""
-    problem = Problem(f"no answer within {LEASE_SECONDS / 60:g} minutes")
-    row = failed(replace(row, asked=()), problem)
-    return replace(row, is_waiting=not row.is_given_up)
 
 
 def _still_asked(message: Asked, news: News, problem: Problem | None) -> Asked:

@@ -181,7 +181,7 @@ class SharedVerdicts:
 
 
 def _connect() -> Redis:
-    """A client of the broker's server, by way of whatever leads there: TLS, sockets, sentinels."""
+    """A client of the broker's server, by way of whatever leads there: TLS, sockets."""
     options = {**app.conf.broker_transport_options, **PATIENCE}
     return client_of(app.connection_for_write(transport_options=options))
 

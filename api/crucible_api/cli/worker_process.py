@@ -34,6 +34,7 @@ def serve(duty: Duty, member: str, voice: Voice) -> None:
     from crucible_tasks.celery_app import app
     from crucible_tasks.draining_pool import DrainingPool
     from crucible_tasks.membership import joined
+    from crucible_tasks.reconnection import settle_after
 
     _quieten()
     try:
@@ -43,6 +44,7 @@ def serve(duty: Duty, member: str, voice: Voice) -> None:
     _let_a_second_signal_end_it()
     # started again while Redis is away, it has nothing to join yet
     wait_for_broker(voice)
+    settle_after(app)
     with joined(member, [duty.queue]):
         voice.talk(f"serving the {duty.queue} queue, {plural(duty.threads, 'task')} at once")
         worker = app.Worker(

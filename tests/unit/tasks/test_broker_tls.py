@@ -17,9 +17,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.mark.parametrize(
-    "url", ["redis://h/0", "redis+socket:///run/redis.sock", "sentinel://a:1;sentinel://b:2"]
-)
+@pytest.mark.parametrize("url", ["redis://h/0", "redis+socket:///run/redis.sock"])
 def test_a_url_without_tls_stays_as_it_is(url: str) -> None:
     address = read_address(url)
 

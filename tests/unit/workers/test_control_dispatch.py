@@ -15,7 +15,7 @@ from crucible_tasks.control import Reconcile
 from crucible_tasks.evaluation import EvaluationRequest
 from crucible_tasks.generation import GENERATION, GenerationRequest, ModelIdentity
 from crucible_tasks.planning import BenchmarkPlan, RunState
-from crucible_workers.control import LEASE_SECONDS
+from crucible_workers.control_leases import LEASE_SECONDS
 from crucible_workers.control_schedule import TURN_SECONDS
 from crucible_workers.control_window import LEAST_WAITING
 from scripted_run import Workshop

@@ -1,0 +1,69 @@
+"""Kombu's Redis transport, whose channels outlive the connection they were opened on.
+
+A worker's task may end after its connection was lost, and Kombu closes a lost connection by giving
+back what it had delivered. Its own channel then asks a connection that is no longer there for the
+address of Redis, which ends the worker. And a message whose acknowledgement fails keeps its place
+among those that may be delivered, so after a few of them a worker that seems well takes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+
+#: delivery tags of what is done and could not be acknowledged: `reconnection` lets go of them
+unacknowledged: set[str] = set()
+
+
+class QoS(redis.QoS):  # type: ignore[misc] # Kombu is untyped
+    """Makes room for another message even when Redis cannot be told."""
+
+    def ack(self, delivery_tag: str) -> None:
+        """Say that a message is done with. Raises what Redis' client raises."""
+        try:
+            self._tell(super().ack, delivery_tag)
+        except self.channel.connection_errors:
+            unacknowledged.add(delivery_tag)
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Say that a message was not done. Raises what Redis' client raises."""
+        reject = super().reject
+        self._tell(lambda tag: reject(tag, requeue=requeue), delivery_tag)
+
+    def _tell(self, tell: Callable[[str], object], delivery_tag: str) -> None:
+        try:
+            tell(delivery_tag)
+        except self.channel.connection_errors:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
+class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
+    """A channel that remembers where Redis is."""
+
+    QoS = QoS
+
+    _address: dict[str, Any]
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        if self.connection.client is None:
+            return dict(self._address)
+        found: dict[str, Any] = super()._connparams(asynchronous)
+        self._address = dict(found)
+        return found
+
+
+class Transport(redis.Transport):  # type: ignore[misc] # Kombu is untyped
+    """What Celery uses for the URL of a Redis, after `use`."""
+
+    Channel = Channel
+
+
+def use() -> None:
+    """Let every URL of a Redis mean this transport in this process."""
+    # rather than Celery's `broker_transport`, which a redis+socket:// URL overrules
+    place = f"{__name__}:{Transport.__name__}"
+    TRANSPORT_ALIASES.update(redis=place, rediss=place)
