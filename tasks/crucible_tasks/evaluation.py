@@ -26,6 +26,7 @@ class EvaluationRequest:
     completions: tuple[Completion, ...]
     #: None takes the challenge's own
     limits: Limits | None = None
+    #: how often these were asked for before, sealed: see `tickets`
     attempt: int = 0
     #: whether to judge what is remembered, too: whoever judges a run again wants to know
     is_afresh: bool = False
@@ -66,9 +67,9 @@ class Evaluation:
     grader: str
     judgements: tuple[Judgement, ...]
     failure: str | None = None
-    #: of the request, so that only those are asked for again; empty means any of the challenge
+    #: of the request, so that only those are asked for again, and no others are stored
     indices: tuple[int, ...] = ()
-    #: of the request, so that a failure told twice counts once
+    #: of the request, as it was there: an answer counts only with it, and a failure counts once
     attempt: int | None = None
     #: what kept the programs from the host: "namespaces", or "process" for nothing
     isolation: str | None = None

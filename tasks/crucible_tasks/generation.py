@@ -45,7 +45,7 @@ class GenerationRequest:
     #: see `sampling.seed_base`
     seed_base: int
     indices: tuple[int, ...]
-    #: how often these were asked for before
+    #: how often these were asked for before, sealed: see `tickets`
     attempt: int = 0
 
 
@@ -59,9 +59,9 @@ class Generation:
     failure: str | None = None
     #: False when asking again cannot help (unknown model, context overflow)
     is_transient: bool = True
-    #: of the request, so that only those are asked for again; empty means any of the challenge
+    #: of the request, so that only those are asked for again, and no others are stored
     indices: tuple[int, ...] = ()
-    #: of the request, so that a failure told twice counts once
+    #: of the request, as it was there: an answer counts only with it, and a failure counts once
     attempt: int | None = None
 
 

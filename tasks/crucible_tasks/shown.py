@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crucible_infra.log import redact
+from crucible_tasks.tickets import attempt_of
 
 #: characters of one text; a run's id, a challenge's and most model specs fit
 LONGEST_TEXT = 80
@@ -23,8 +24,11 @@ _CUT = "…"
 
 def arguments(message: Mapping[str, Any]) -> str:
     """Every field of a message: texts shortened, lists of other than numbers only counted."""
-    shown = (f"{name}={_value(value)}" for name, value in message.items() if value is not None)
-    return ", ".join(shown)
+    told = {name: value for name, value in message.items() if value is not None}
+    if isinstance(ticket := told.get("attempt"), int):
+        # people want the number, and a ticket is nobody's but the worker's
+        told["attempt"] = attempt_of(ticket)
+    return ", ".join(f"{name}={_value(value)}" for name, value in told.items())
 
 
 def _value(value: object) -> str:

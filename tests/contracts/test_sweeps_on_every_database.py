@@ -14,7 +14,7 @@ from crucible_infra.database import open_database, upgrade
 from crucible_infra.database.runs import update_run
 from crucible_infra.errors import InvalidInput, RunNotFound
 from crucible_infra.owner import own_mark
-from crucible_tasks.generation import Generation
+from crucible_tasks.generation import Generation, GenerationRequest
 from crucible_tasks.planning import RunState
 from scripted_run import Workshop
 
@@ -174,13 +174,18 @@ def test_equal_scores_share_the_best_place_and_what_may_be_luck_is_named(
         sweep_summary(workshop.runs, "none")
 
 
+def _without_completions(request: object) -> Generation:
+    assert isinstance(request, GenerationRequest)
+    return replace(scripted_run.generation(request), completions=())
+
+
 def test_what_was_given_up_is_named_with_its_reason(workshop: Workshop) -> None:
     (run_id,) = _plan(workshop, seeds=(1,))
     workshop.runs.start(run_id)
-    fails = Generation(run_id, "T/1", (), failure="no such model", is_transient=False)
-    busy = Generation(run_id, "T/2", (), failure="busy", is_transient=True, attempt=0)
-    workshop.store(fails)
-    workshop.store(busy)
+    workshop.deliver(workshop.wire.take()[0])
+    _, fails, busy = map(_without_completions, workshop.wire.take())
+    workshop.store(replace(fails, failure="no such model", is_transient=False))
+    workshop.store(replace(busy, failure="busy"))
     given_up, again = workshop.runs.progress(run_id).gaps
     assert (given_up.stage, given_up.task_ids, given_up.reason, given_up.is_given_up) == (
         "generation",

@@ -12,6 +12,8 @@ between any two statements, so:
 - Only a window of messages is under way at once (`control_window`); what waits for it stays in
   the database, and who goes first is a matter of priority, fair share and models
   (`control_schedule`). Every answer and every reconcile fills it up (`control_dispatch`).
+- Only what was asked is answered: a request carries a ticket (`control_tickets`), and an answer
+  without it, or with more than was asked, changes nothing.
 - A failure is counted with its reason. MAX_FAILURES of them in a row, with nothing done between
   them, give a challenge up; a permanent one does at once. What a host did wrong is never stored
   as a verdict.
@@ -91,11 +93,11 @@ from crucible_workers.control_leases import Leases
 from crucible_workers.control_messages import (
     Outgoing,
     completion_row,
-    evaluation_message,
     evaluation_problem,
     verdict_row,
 )
 from crucible_workers.control_settling import note_missing, settle
+from crucible_workers.control_tickets import Tickets
 from crucible_workers.control_window import LOOK_AGAIN_SECONDS
 
 if TYPE_CHECKING:
@@ -122,6 +124,7 @@ class Controller:
     #: asks for another reconcile soon; a laptop has so few workers that it needs none
     look_again: Callable[[], object] | None = None
     leases: Leases = field(default_factory=Leases)
+    tickets: Tickets = field(default_factory=Tickets)
     #: seconds since the epoch
     now: Callable[[], float] = time.time
     _own_runs: set[str] = field(default_factory=set)
@@ -134,7 +137,10 @@ class Controller:
             if run is None or challenge is None:
                 log.warning("unknown_challenge", run=generation.run_id, task=generation.task_id)
                 return Done()
-            outgoing = self._take_completions(connection, run, challenge, generation)
+            admitted = self.tickets.admitted(connection, run, generation)
+            if admitted is None:
+                return Done()
+            outgoing = self._take_completions(connection, run, challenge, admitted)
         dispatcher = self._dispatcher()
         dispatcher.send_all(outgoing)
         dispatcher.refill(Stage.GENERATION, run.source)
@@ -148,7 +154,10 @@ class Controller:
             if run is None or not there:
                 log.warning("unknown_completions", run=evaluation.run_id, task=evaluation.task_id)
                 return Done()
-            self._take_verdicts(connection, run, there, evaluation)
+            admitted = self.tickets.admitted(connection, run, evaluation)
+            if admitted is None:
+                return Done()
+            self._take_verdicts(connection, run, there, admitted)
         self._dispatcher().refill(Stage.EVALUATION)
         return Done()
 
@@ -209,9 +218,10 @@ class Controller:
         """Ask for the verdicts while the texts are at hand: a refill must read them again."""
         if not rows or attempt.is_given_up or run.state != RunState.RUNNING:
             return []
-        if not self._dispatcher().has_room(connection, run):
+        dispatcher = self._dispatcher()
+        if not dispatcher.has_room(connection, run):
             return []
-        return [evaluation_message(run, attempt, rows)]
+        return [dispatcher.evaluation_of(connection, run, attempt, rows)]
 
     def _take_verdicts(
         self, connection: Connection, run: RunRow, there: frozenset[int], evaluation: Evaluation
@@ -263,7 +273,9 @@ class Controller:
         return is_doubtful and not self.leases.holds(run)
 
     def _dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.database, self.send, self.backlog, self._is_ours, self.now)
+        return Dispatcher(
+            self.database, self.send, self.backlog, self._is_ours, self.now, self.tickets
+        )
 
     def _is_ours(self, run_id: str) -> bool:
         return self.adopts_runs or run_id in self._own_runs

@@ -15,7 +15,7 @@ class Problem:
     reason: str
     #: whether asking again can help
     is_transient: bool = True
-    #: of the request; None when the answer does not tell
+    #: of the request; None when there was no answer
     attempt: int | None = None
 
 
@@ -27,8 +27,8 @@ class News:
     found: frozenset[int]
     #: not there yet
     missing: frozenset[int]
-    #: of the request; empty means any of the challenge
-    indices: tuple[int, ...] = ()
+    #: of the request
+    indices: tuple[int, ...]
     problem: Problem | None = None
 
 
@@ -47,8 +47,8 @@ def answered(row: AttemptRow, news: News) -> AttemptRow:
 def failed(row: AttemptRow, problem: Problem) -> AttemptRow:
     """The row with one more failure.
 
-    An answer that names its attempt counts once, however often it is delivered, and the messages
-    of one challenge that fail together count as one.
+    An answer counts once, however often it is delivered, and the messages of one challenge that
+    fail together count as one.
     """
     told = row.failures if problem.attempt is None else problem.attempt
     return replace(
@@ -74,6 +74,6 @@ def not_sent(row: AttemptRow, message: Asked) -> AttemptRow:
 
 def _still_asked(message: Asked, news: News, problem: Problem | None) -> Asked:
     left = tuple(index for index in message.indices if index in news.missing)
-    if problem is not None and problem.attempt in (None, message.attempt):
-        left = tuple(index for index in left if news.indices and index not in news.indices)
+    if problem is not None and problem.attempt == message.attempt:
+        left = tuple(index for index in left if index not in news.indices)
     return replace(message, indices=left)

@@ -22,7 +22,7 @@ from crucible_infra.database.attempts import (
     store_attempts,
     waiting_attempts,
 )
-from crucible_infra.database.completions import find_completions, stored_indices
+from crucible_infra.database.completions import CompletionRow, find_completions, stored_indices
 from crucible_infra.database.live_runs import LiveRun, live_runs
 from crucible_infra.database.runs import ChallengeRow, RunRow, find_challenge, lock_run
 from crucible_infra.database.verdicts import judged_indices
@@ -33,6 +33,7 @@ from crucible_workers.control_lanes import Lane, place_of
 from crucible_workers.control_messages import Outgoing, evaluation_message, generation_message
 from crucible_workers.control_schedule import Contender, Grant, share_out
 from crucible_workers.control_settling import settle
+from crucible_workers.control_tickets import Tickets
 from crucible_workers.control_window import LEAST_EVALUATIONS, LEAST_WAITING, room
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Dispatcher:
     is_ours: Callable[[str], bool]
     #: seconds since the epoch
     now: Callable[[], float]
+    tickets: Tickets
 
     def refill(self, stage: Stage, source: str | None = None) -> bool:
         """Fill the windows of a stage, or only the one this model's messages belong to.
@@ -87,6 +89,13 @@ class Dispatcher:
             # what arrived is stored all the same
             return False
         return any(grant.run_id == run.id for grant in look.grants)
+
+    def evaluation_of(
+        self, connection: Connection, run: RunRow, row: AttemptRow, rows: Sequence[CompletionRow]
+    ) -> Outgoing:
+        """The message that asks for the verdicts on these completions of one challenge."""
+        indices = tuple(one.index for one in rows)
+        return evaluation_message(run, row, rows, self.tickets.issue(connection, run, row, indices))
 
     def send_all(self, outgoing: Sequence[Outgoing]) -> None:
         """Send messages whose leases are written. Raises BrokerUnavailable."""
@@ -145,13 +154,32 @@ class Dispatcher:
             due = _due(connection, run, row)
             size = run.batch if stage is Stage.GENERATION else MESSAGE_COMPLETIONS
             chosen = tuple(batches(due, size))[:free]
-            messages = _messages(connection, run, row, chosen)
+            messages = self._messages(connection, run, row, chosen)
             outgoing += messages
             is_waiting = sum(map(len, chosen)) < len(due)
             leases = [one.asked for one in messages]
             rows.append(asked_for(row, leases, self.now(), is_waiting=is_waiting))
         store_attempts(connection, rows)
         return outgoing
+
+    def _messages(
+        self,
+        connection: Connection,
+        run: RunRow,
+        row: AttemptRow,
+        chosen: Sequence[tuple[int, ...]],
+    ) -> list[Outgoing]:
+        if not chosen:
+            return []
+        if row.stage == Stage.EVALUATION:
+            texts = (find_completions(connection, run.id, row.task_id, one) for one in chosen)
+            return [self.evaluation_of(connection, run, row, rows) for rows in texts]
+        challenge = _challenge(connection, row)
+        tickets = (self.tickets.issue(connection, run, row, one) for one in chosen)
+        return [
+            generation_message(run, challenge, row, indices, ticket)
+            for indices, ticket in zip(chosen, tickets, strict=True)
+        ]
 
     def _release(self, outgoing: Sequence[Outgoing]) -> None:
         """What could not be sent is not under way: the next refill sends it."""
@@ -173,18 +201,6 @@ def _due(connection: Connection, run: RunRow, row: AttemptRow) -> list[int]:
     else:
         missing = frozenset(range(_challenge(connection, row).planned)) - there
     return sorted(missing - row.indices_asked)
-
-
-def _messages(
-    connection: Connection, run: RunRow, row: AttemptRow, chosen: Sequence[tuple[int, ...]]
-) -> list[Outgoing]:
-    if not chosen:
-        return []
-    if row.stage == Stage.EVALUATION:
-        texts = (find_completions(connection, run.id, row.task_id, one) for one in chosen)
-        return [evaluation_message(run, row, rows) for rows in texts]
-    challenge = _challenge(connection, row)
-    return [generation_message(run, challenge, row, one) for one in chosen]
 
 
 def _challenge(connection: Connection, row: AttemptRow) -> ChallengeRow:

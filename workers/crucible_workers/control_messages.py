@@ -83,7 +83,11 @@ def evaluation_problem(run: RunRow, evaluation: Evaluation) -> Problem | None:
 
 
 def generation_message(
-    run: RunRow, challenge: ChallengeRow, attempt: AttemptRow, indices: Sequence[int]
+    run: RunRow,
+    challenge: ChallengeRow,
+    attempt: AttemptRow,
+    indices: tuple[int, ...],
+    ticket: int,
 ) -> Outgoing:
     """Ask for these completions."""
     assert run.sampling is not None
@@ -95,14 +99,16 @@ def generation_message(
         prompt=msgspec.convert(challenge.prompt, Prompt),
         sampling=msgspec.convert(run.sampling, Sampling),
         seed_base=challenge.seed_base,
-        indices=tuple(indices),
-        attempt=attempt.failures,
+        indices=indices,
+        attempt=ticket,
     )
-    asked = Asked(attempt.failures, request.indices)
+    asked = Asked(attempt.failures, indices)
     return Outgoing(attempt, asked, GENERATION.signature(request))
 
 
-def evaluation_message(run: RunRow, attempt: AttemptRow, rows: Sequence[CompletionRow]) -> Outgoing:
+def evaluation_message(
+    run: RunRow, attempt: AttemptRow, rows: Sequence[CompletionRow], ticket: int
+) -> Outgoing:
     """Ask for the verdicts on these completions of one challenge."""
     request = EvaluationRequest(
         run_id=run.id,
@@ -110,7 +116,7 @@ def evaluation_message(run: RunRow, attempt: AttemptRow, rows: Sequence[Completi
         task_id=attempt.task_id,
         completions=tuple(_completion(row) for row in rows),
         limits=None if run.limits is None else msgspec.convert(run.limits, Limits),
-        attempt=attempt.failures,
+        attempt=ticket,
         is_afresh=run.grade_round > 0,
     )
     asked = Asked(attempt.failures, tuple(row.index for row in rows))

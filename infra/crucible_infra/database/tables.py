@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -200,4 +201,11 @@ scores = Table(
     Column("challenges", Integer, nullable=False),
     Column("reason", AnyText),
     PrimaryKeyConstraint("run_id", "grader", "k"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
 )

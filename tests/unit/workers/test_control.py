@@ -13,7 +13,8 @@ from crucible_infra.errors import BrokerUnavailable
 from crucible_tasks.control import Done, Reconcile
 from crucible_tasks.evaluation import Evaluation, EvaluationRequest, Judgement
 from crucible_tasks.generation import Generation, GenerationRequest, ModelIdentity
-from crucible_tasks.planning import RunState, grader_label
+from crucible_tasks.planning import RunState
+from crucible_tasks.tickets import attempt_of
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.control_leases import LEASE_SECONDS
 from scripted_run import Workshop
@@ -35,7 +36,8 @@ def _reconciled(workshop: Workshop) -> list[GenerationRequest]:
 
 
 def _failed(request: GenerationRequest, reason: str, *, is_transient: bool = True) -> Generation:
-    return Generation(request.run_id, request.task_id, (), reason, is_transient=is_transient)
+    found = replace(scripted_run.generation(request), completions=())
+    return replace(found, failure=reason, is_transient=is_transient)
 
 
 def _unjudged(request: EvaluationRequest, reason: str) -> Evaluation:
@@ -43,7 +45,7 @@ def _unjudged(request: EvaluationRequest, reason: str) -> Evaluation:
         Judgement(one.index, Verdict(Outcome.INFRA_ERROR, reason), "fence", None)
         for one in request.completions
     )
-    return Evaluation(request.run_id, request.task_id, grader_label(), judgements)
+    return replace(scripted_run.evaluation(request), judgements=judgements)
 
 
 def test_an_undisturbed_run_finishes_with_scores(workshop: Workshop) -> None:
@@ -60,7 +62,11 @@ def test_a_request_carries_all_its_worker_needs(workshop: Workshop) -> None:
     workshop.begin()
     first = _reconciled(workshop)[0]
     assert first.prompt.text == 'def f0():\n    """Answer."""\n'
-    assert (first.model, first.indices, first.attempt) == ("replay:answers.jsonl", (0, 1, 2, 3), 0)
+    assert (first.model, first.indices, attempt_of(first.attempt)) == (
+        "replay:answers.jsonl",
+        (0, 1, 2, 3),
+        0,
+    )
     assert first.sampling == scripted_run.plan().sampling
 
 
@@ -89,7 +95,9 @@ def test_an_index_nobody_asked_for_is_not_stored(workshop: Workshop) -> None:
     run_id = workshop.begin()
     request = _reconciled(workshop)[0]
     workshop.store(scripted_run.generation(replace(request, indices=(3, 4, 99))))
-    assert workshop.runs.progress(run_id).generated == 1
+    more = scripted_run.generation(replace(request, indices=(3, 4)))
+    workshop.store(replace(more, indices=request.indices))
+    assert workshop.runs.progress(run_id).generated == 0
 
 
 def test_reconcile_does_not_ask_twice_for_what_is_under_way(workshop: Workshop) -> None:
@@ -103,11 +111,11 @@ def test_reconcile_does_not_ask_twice_for_what_is_under_way(workshop: Workshop) 
 
 def test_silence_means_that_messages_were_lost(workshop: Workshop) -> None:
     run_id = workshop.begin()
-    attempts = [request.attempt for request in _reconciled(workshop)]
+    attempts = [attempt_of(request.attempt) for request in _reconciled(workshop)]
     for _ in range(3):
         workshop.clock.now += LEASE_SECONDS
         workshop.controller.reconcile(Reconcile(run_id))
-        attempts += [request.attempt for request in workshop.wire.take()]  # type: ignore[attr-defined]
+        attempts += [attempt_of(request.attempt) for request in workshop.wire.take()]  # type: ignore[attr-defined]
     assert attempts == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     progress = workshop.runs.progress(run_id)
     assert progress.state is RunState.INCOMPLETE
@@ -121,8 +129,10 @@ def test_a_transient_failure_is_tried_three_times_and_its_reason_kept(workshop: 
     asked = 0
     waiting: list[object] = [first]
     while waiting:
+        (again,) = waiting
+        assert isinstance(again, GenerationRequest)
         asked += 1
-        workshop.store(_failed(first, "connection refused"))
+        workshop.store(_failed(again, "connection refused"))
         waiting = workshop.wire.take()
     assert asked == 3
     assert workshop.runs.progress(run_id).state is RunState.RUNNING
@@ -138,7 +148,7 @@ def test_a_failure_told_twice_counts_once(workshop: Workshop) -> None:
     run_id = workshop.begin(scripted_run.plan(challenges=1))
     (request,) = _reconciled(workshop)
     for _ in range(5):
-        workshop.store(replace(_failed(request, "busy"), attempt=0, indices=request.indices))
+        workshop.store(_failed(request, "busy"))
     workshop.finish()
     assert workshop.runs.progress(run_id).state is RunState.FINISHED
 
@@ -157,11 +167,11 @@ def test_only_what_failed_is_asked_again(workshop: Workshop) -> None:
     workshop.begin(scripted_run.plan(challenges=1))
     (request,) = _reconciled(workshop)
     half = scripted_run.generation(replace(request, indices=(0, 1)))
-    workshop.store(replace(half, failure="cut off", indices=(0, 1, 2)))
+    workshop.store(replace(half, failure="cut off", indices=request.indices))
     evaluation, again = workshop.wire.take()
     assert isinstance(evaluation, EvaluationRequest)
     assert isinstance(again, GenerationRequest)
-    assert (again.indices, again.attempt) == ((2,), 1)
+    assert (again.indices, attempt_of(again.attempt)) == ((2, 3), 1)
 
 
 def test_a_hosts_failure_is_never_a_verdict(workshop: Workshop) -> None:
@@ -296,7 +306,7 @@ def test_a_regrade_judges_again_and_samples_nothing(workshop: Workshop) -> None:
             Judgement(one.index, Verdict(Outcome.ERROR), "fence", None)
             for one in request.completions
         )
-        workshop.store(Evaluation(run_id, request.task_id, grader_label(), judgements))
+        workshop.store(replace(scripted_run.evaluation(request), judgements=judgements))
     summary = workshop.runs.summary(run_id)
     assert summary.run.state is RunState.FINISHED
     assert summary.scores[0].value == 0.0
