@@ -59,6 +59,8 @@ QUEUES = tuple(dict.fromkeys(contract.queue for contract in CONTRACTS))
 
 app = Celery(
     "crucible",
+    # refuses messages that ask for more than their own task
+    task_cls="crucible_tasks.admission:AdmittedTask",
     # strings: whoever sends never loads an engine
     include=(
         "crucible_workers.generate",

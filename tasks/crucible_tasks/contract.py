@@ -80,7 +80,9 @@ class Contract(Generic[Request, Result]):
                     return msgspec.to_builtins(result) if self.keeps_result else None
             return self._park(request)
 
-        app.task(run, name=self.name, ignore_result=not self.keeps_result)
+        app.task(
+            run, name=self.name, ignore_result=not self.keeps_result, contract_queue=self.queue
+        )
         return function
 
     def here(self, request: Request) -> Result:
