@@ -16,6 +16,7 @@ from celery import Task
 from celery.worker.strategy import default
 
 from crucible_infra import log
+from crucible_tasks.capability import kind_of
 
 Handler = Callable[..., Any]
 
@@ -29,11 +30,6 @@ class AdmittedTask(Task):  # type: ignore[misc] # Celery is untyped
     Strategy = f"{__name__}:admitting"
     #: where a contract's requests wait; None for Celery's own tasks, which nobody may ask for
     contract_queue: str | None = None
-
-
-def kind_of(queue: str) -> str:
-    """The kind of work that waits in a queue: those of single models are of one kind."""
-    return queue.partition(".")[0]
 
 
 def admitting(task: AdmittedTask, app: Any, consumer: Any) -> Handler:

@@ -92,3 +92,8 @@ def _is_loopback(url: str) -> bool:
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
     return address.is_loopback or address.is_unspecified
+
+
+def kind_of(name: str) -> str:
+    """The kind of work of a queue or a worker: those of single models are of one kind."""
+    return name.partition(".")[0]

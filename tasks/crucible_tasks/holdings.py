@@ -18,9 +18,8 @@ from typing import Any
 
 from crucible_tasks import roster
 from crucible_tasks.celery_app import app
+from crucible_tasks.redis_transport import HOLDINGS as _KEY
 from crucible_tasks.redis_transport import unacknowledged
-
-_KEY = "crucible.held."
 
 #: before the tag of a message that was acknowledged
 _RETAINED = "retained."

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from crucible_infra import log, settings
-from crucible_tasks import holdings, roster
-from crucible_tasks.celery_app import TASK_SECONDS, app
+from crucible_tasks import control, holdings, roster
+from crucible_tasks.capability import kind_of
+from crucible_tasks.celery_app import QUEUES, TASK_SECONDS, app
 from crucible_tasks.starts import Starts, count_here
 
 #: seconds between beats; an outage of Redis is told of within one of them and a socket's time-out
@@ -31,7 +32,10 @@ class Membership:
     """One worker's place on the roster."""
 
     def __init__(self, member: str, queues: Sequence[str]) -> None:
-        self._line = roster.Line(member, socket.gethostname(), tuple(queues))
+        self._kind = kind_of(queues[0])
+        #: unique among all kinds
+        self.name = f"{self._kind}.{member}"
+        self._line = roster.Line(self.name, socket.gethostname(), tuple(queues))
         self._errors = roster.redis_errors()
         self._has_left = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="crucible-beat", daemon=True)
@@ -43,10 +47,10 @@ class Membership:
 
     def join(self) -> None:
         """Hand back what a process of this name left behind, and begin to beat."""
-        app.conf.broker_transport_options = holdings.transport_options(self._line.member)
-        count = holdings.hand_back(self._line.member)
+        app.conf.broker_transport_options = holdings.transport_options(self.name)
+        count = holdings.hand_back(self.name)
         if count:
-            log.warning("tasks_handed_back", worker=self._line.member, tasks=count)
+            log.warning("tasks_handed_back", worker=self.name, tasks=count)
         roster.write(self._line)
         self._thread.start()
 
@@ -56,23 +60,21 @@ class Membership:
         # Kombu handed messages back when it closed, except to a Redis that was away just then
         with suppress(*self._errors):
             self.starts.forgive()
-            holdings.hand_back(self._line.member)
-            roster.strike([self._line.member])
+            holdings.hand_back(self.name)
+            roster.strike([self.name])
 
     def settle(self) -> None:
         """Settle what was given to this worker on connections that are lost.
 
         Raises what Redis' client raises.
         """
-        count = holdings.settle(self._line.member, self.starts.running())
+        count = holdings.settle(self.name, self.starts.running())
         if count:
-            log.warning("tasks_handed_back", worker=self._line.member, tasks=count)
+            log.warning("tasks_handed_back", worker=self.name, tasks=count)
 
     def serve(self, queues: Sequence[str], models: Sequence[str]) -> None:
         """Say what this worker takes from now on."""
-        self._line = roster.Line(
-            self._line.member, self._line.host, tuple(queues), models=tuple(models)
-        )
+        self._line = roster.Line(self.name, self._line.host, tuple(queues), models=tuple(models))
         self.beat()
 
     def beat(self) -> None:
@@ -90,7 +92,7 @@ class Membership:
             self._end_if_hung()
             if self._parent != os.getppid():
                 # nobody would start it again, pass a signal on to it or see it in a list
-                log.warning("parent_died", worker=self._line.member)
+                log.warning("parent_died", worker=self.name)
                 self._parent = os.getppid()
                 os.kill(os.getpid(), signal.SIGTERM)
 
@@ -110,7 +112,9 @@ class Membership:
         # whoever has just reached Redis again must give the others the time to do so, too
         if time.monotonic() - self._heard_since < roster.GONE_SECONDS:
             return
-        for member in roster.gone():
+        # credentials may allow no more than one's own kind
+        kinds = QUEUES if self._kind == control.QUEUE else (self._kind,)
+        for member in roster.gone(kinds):
             count = holdings.hand_back(member)
             roster.strike([member])
             log.warning("worker_gone", worker=member, handed_back=count)
@@ -118,7 +122,7 @@ class Membership:
     def _end_if_hung(self) -> None:
         seconds = self.starts.longest_seconds()
         if seconds > TASK_SECONDS:
-            log.error("task_hung", worker=self._line.member, seconds=round(seconds))
+            log.error("task_hung", worker=self.name, seconds=round(seconds))
             # threads cannot be killed
             os._exit(HUNG)
 
@@ -133,7 +137,7 @@ def joined(member: str, queues: Sequence[str]) -> Iterator[None]:
     membership.join()
     _membership[:] = [membership]
     count_here(membership.starts)
-    holdings.retain_here(holdings.Retained(member))
+    holdings.retain_here(holdings.Retained(membership.name))
     try:
         yield
     finally:

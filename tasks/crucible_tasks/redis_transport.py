@@ -4,6 +4,9 @@ A worker's task may end after its connection was lost, and Kombu closes a lost c
 back what it had delivered. Its own channel then asks a connection that is no longer there for the
 address of Redis, which ends the worker. And a message whose acknowledgement fails keeps its place
 among those that may be delivered, so after a few of them a worker that seems well takes nothing.
+
+Nor does it trust what other workers left in Redis: what one of them held goes back to a queue of
+its kind, and who may not bind queues uses them as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from redis.exceptions import NoPermissionError
+
+from crucible_infra import log
+from crucible_tasks.capability import kind_of
+
+#: before a member's name: what that worker has taken and not finished, see `holdings`
+HOLDINGS = "crucible.held."
 
 #: delivery tags of what is done and could not be acknowledged: `reconnection` lets go of them
 unacknowledged: set[str] = set()
@@ -54,6 +64,27 @@ class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
         found: dict[str, Any] = super()._connparams(asynchronous)
         self._address = dict(found)
         return found
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Bind a queue; left to whoever sends to it where these credentials do not allow it."""
+        try:
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+        except NoPermissionError as error:
+            log.debug("queue_not_bound", queue=queue, problem=str(error))
+
+    def _do_restore_message(
+        self, payload: Any, exchange: str, routing_key: str, *rest: Any, **more: Any
+    ) -> None:
+        """Hand a message back, unless its holder's kind of worker cannot have taken it there.
+
+        Else whoever writes one worker's holdings could send to any queue by way of the others.
+        """
+        holder = kind_of(self.unacked_key.removeprefix(HOLDINGS))
+        queues = self._lookup(exchange, routing_key)
+        if self.unacked_key.startswith(HOLDINGS) and any(kind_of(one) != holder for one in queues):
+            log.error("message_refused", held_by=self.unacked_key, queues=sorted(queues))
+            return
+        super()._do_restore_message(payload, exchange, routing_key, *rest, **more)
 
 
 class Transport(redis.Transport):  # type: ignore[misc] # Kombu is untyped

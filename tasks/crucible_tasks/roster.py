@@ -3,24 +3,29 @@
 Every worker writes a line about itself to Redis which expires unless it is written again, so a
 host that lost its power is missed without anybody asking it. Reading it takes a millisecond,
 where a question to all workers takes the whole time one is ready to wait.
+
+Names begin with the kind of work, and keys are apart by it, so that Redis can let a worker write
+about workers of its own kind alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from crucible_tasks.celery_app import app
+from crucible_tasks.capability import kind_of
+from crucible_tasks.celery_app import QUEUES, app
 
 #: seconds after which a worker that said nothing counts as dead: six beats, so that neither a busy
 #: host nor a short outage of the network loses one, and its work waits no longer than a person
 GONE_SECONDS = 30
 
-_NAMES = "crucible.workers"
+_NAMES = "crucible.workers."
 _LINE = "crucible.worker."
 
 
@@ -28,7 +33,7 @@ _LINE = "crucible.worker."
 class Line:
     """What a worker says of itself."""
 
-    #: unique, and kept when it is started again after a crash
+    #: "evaluation.NAME": unique, and kept when it is started again after a crash
     member: str
     host: str
     #: where it takes tasks from
@@ -55,7 +60,7 @@ def redis_errors() -> tuple[type[Exception], ...]:
 def write(line: Line) -> None:
     """Be on the roster for another GONE_SECONDS."""
     pipe = redis_client().pipeline()
-    pipe.sadd(_NAMES, line.member)
+    pipe.sadd(_NAMES + kind_of(line.member), line.member)
     pipe.set(_LINE + line.member, msgspec.json.encode(line), ex=GONE_SECONDS)
     pipe.execute()
 
@@ -64,7 +69,7 @@ def strike(members: Iterable[str]) -> None:
     """Take workers off the roster."""
     pipe = redis_client().pipeline()
     for member in members:
-        pipe.srem(_NAMES, member)
+        pipe.srem(_NAMES + kind_of(member), member)
         pipe.delete(_LINE + member)
     pipe.execute()
 
@@ -74,20 +79,32 @@ def present() -> tuple[Line, ...]:
     return tuple(line for _, line in _read() if line is not None)
 
 
-def gone() -> tuple[str, ...]:
-    """The names of workers that are on the roster and have fallen silent."""
-    return tuple(name for name, line in _read() if line is None)
+def gone(kinds: Sequence[str] = QUEUES) -> tuple[str, ...]:
+    """The names of workers of these kinds that are on the roster and have fallen silent."""
+    return tuple(name for name, line in _read(kinds) if line is None)
 
 
-def members() -> tuple[str, ...]:
-    """The names of all workers, present or gone."""
-    return tuple(sorted(name.decode() for name in redis_client().smembers(_NAMES)))
+def members(kinds: Sequence[str] = QUEUES) -> tuple[str, ...]:
+    """The names of all workers of these kinds, present or gone."""
+    pipe = redis_client().pipeline()
+    for kind in kinds:
+        pipe.smembers(_NAMES + kind)
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for kind, names in zip(kinds, pipe.execute(), strict=True):
+        found[kind] = {name.decode(errors="replace") for name in names}
+    # a name among those of another kind is a lie, and nobody's
+    return tuple(sorted(name for kind in kinds for name in found[kind] if kind_of(name) == kind))
 
 
-def _read() -> list[tuple[str, Line | None]]:
-    names = members()
+def _read(kinds: Sequence[str] = QUEUES) -> list[tuple[str, Line | None]]:
+    names = members(kinds)
     lines = redis_client().mget([_LINE + name for name in names]) if names else []
-    return [
-        (name, msgspec.json.decode(line, type=Line) if line else None)
-        for name, line in zip(names, lines, strict=True)
-    ]
+    return [(name, _line(line)) for name, line in zip(names, lines, strict=True)]
+
+
+def _line(content: bytes | None) -> Line | None:
+    """What a worker says of itself; None when it says nothing, or nonsense."""
+    try:
+        return msgspec.json.decode(content, type=Line) if content else None
+    except msgspec.DecodeError:
+        return None

@@ -32,8 +32,9 @@ import os
 from crucible_tasks import holdings, roster
 from crucible_tasks.celery_app import app
 
-roster.write(roster.Line("taker", "here", ("controller",)))
-with app.connection_for_write(transport_options=holdings.transport_options("taker")) as connection:
+roster.write(roster.Line("controller.taker", "here", ("controller",)))
+options = holdings.transport_options("controller.taker")
+with app.connection_for_write(transport_options=options) as connection:
     queue = app.amqp.queues["controller"](connection.default_channel)
     while "wanted" not in queue.get().headers["argsrepr"]:
         pass
@@ -69,7 +70,7 @@ def test_a_message_is_found_where_it_is(redis_of_my_own: RedisServer, home: Path
     with redis.Redis.from_url(redis_of_my_own.url) as client:
         assert client.llen("controller") == 0
         assert found() == "True"
-        client.delete("crucible.held.taker")
+        client.delete("crucible.held.controller.taker")
     assert found() == "False"
     redis_of_my_own.kill()
     # nobody knows
