@@ -12,6 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from kombu.utils.json import dumps
+
+#: the priority of a message that goes before whatever waits in its queue. Kombu has a list for
+#: each few priorities, and this one's is that of messages without any
+AHEAD = 1
 
 #: delivery tags of what is done and could not be acknowledged: `reconnection` lets go of them
 unacknowledged: set[str] = set()
@@ -42,11 +47,19 @@ class QoS(redis.QoS):  # type: ignore[misc] # Kombu is untyped
 
 
 class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
-    """A channel that remembers where Redis is."""
+    """A channel that remembers where Redis is, and lets a message go first."""
 
     QoS = QoS
 
     _address: dict[str, Any]
+
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        if message["properties"].get("priority") != AHEAD:
+            super()._put(queue, message, **options)
+            return
+        # where the next one is taken from
+        with self.conn_or_acquire() as client:
+            client.rpush(queue, dumps(message))
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         if self.connection.client is None:

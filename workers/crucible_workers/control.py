@@ -93,6 +93,7 @@ from crucible_workers.control_messages import (
     completion_row,
     evaluation_message,
     evaluation_problem,
+    in_order,
     verdict_row,
 )
 from crucible_workers.control_settling import note_missing, settle
@@ -209,9 +210,10 @@ class Controller:
         """Ask for the verdicts while the texts are at hand: a refill must read them again."""
         if not rows or attempt.is_given_up or run.state != RunState.RUNNING:
             return []
-        if not self._dispatcher().has_room(connection, run):
+        grant = self._dispatcher().grant_for(connection, run)
+        if grant is None:
             return []
-        return [evaluation_message(run, attempt, rows)]
+        return in_order(grant, [evaluation_message(run, attempt, rows)])
 
     def _take_verdicts(
         self, connection: Connection, run: RunRow, there: frozenset[int], evaluation: Evaluation
