@@ -192,10 +192,13 @@ class Cluster:
         return Said(child.returncode, out.decode(), err.decode())
 
     def add_worker(
-        self, host: str, queue: str, threads: int = 1, tree: Path | None = None
+        self, host: str, queue: str, threads: int = 1, tree: Path | None = None, **extra: str
     ) -> Worker:
-        """Start a worker of this queue on this host, of another checkout where one is named."""
-        environment = self.environment(host)
+        """Start a worker of this queue on this host, of another checkout where one is named.
+
+        `extra` is what it finds in its environment besides.
+        """
+        environment = self.environment(host) | extra
         if tree is not None:
             rooms = ("infra", "tasks", "workers", "api")
             environment["PYTHONPATH"] = os.pathsep.join(str(tree / room) for room in rooms)

@@ -16,6 +16,8 @@ from collections.abc import Collection, Hashable
 from contextlib import suppress
 from typing import Any
 
+from kombu.exceptions import OperationalError
+
 from crucible_tasks import roster
 from crucible_tasks.celery_app import app
 from crucible_tasks.redis_transport import HOLDINGS as _KEY
@@ -93,17 +95,17 @@ def are_held(run_id: str, queues: Collection[str]) -> bool:
     Takes milliseconds, or a tenth of a second for thousands of messages. Also true when Redis
     cannot tell.
     """
-    client = roster.redis_client()
     # what our messages show as their arguments names the run; their bodies are encoded
     name = run_id.encode()
     try:
+        client = roster.redis_client()
         held = any(
             name in message
             for member in (*roster.members(), None)
             for message in client.hvals(_KEY + member if member else _OF_STRANGERS)
         )
         return held or any(_waits(client, name, queue) for queue in queues)
-    except roster.redis_errors():
+    except (*roster.redis_errors(), OperationalError):
         return True
 
 

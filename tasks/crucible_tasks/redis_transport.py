@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from kombu.utils.json import dumps
 from redis.exceptions import NoPermissionError
 
 from crucible_infra import log
@@ -22,6 +23,10 @@ from crucible_tasks.capability import kind_of
 
 #: before a member's name: what that worker has taken and not finished, see `holdings`
 HOLDINGS = "crucible.held."
+
+#: the priority of a message that goes before whatever waits in its queue. Kombu has a list for
+#: each few priorities, and this one's is that of messages without any
+AHEAD = 1
 
 #: delivery tags of what is done and could not be acknowledged: `reconnection` lets go of them
 unacknowledged: set[str] = set()
@@ -52,11 +57,19 @@ class QoS(redis.QoS):  # type: ignore[misc] # Kombu is untyped
 
 
 class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
-    """A channel that remembers where Redis is."""
+    """A channel that remembers where Redis is, lets a message go first, and trusts no holdings."""
 
     QoS = QoS
 
     _address: dict[str, Any]
+
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        if message["properties"].get("priority") != AHEAD:
+            super()._put(queue, message, **options)
+            return
+        # where the next one is taken from
+        with self.conn_or_acquire() as client:
+            client.rpush(queue, dumps(message))
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         if self.connection.client is None:

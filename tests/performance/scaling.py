@@ -48,6 +48,7 @@ class SlowServer:
     """An OpenAI-compatible server that takes as long for one request as for a hundred at once."""
 
     seconds: float
+    models: tuple[str, ...]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -62,7 +63,8 @@ class SlowServer:
 
     async def _answer(self, head: str, body: bytes) -> object:
         if not head.startswith("post"):
-            return {"object": "list", "data": [{"id": _MODEL, "owned_by": "scaling"}]}
+            models = [{"id": name, "owned_by": "scaling"} for name in self.models]
+            return {"object": "list", "data": models}
         asked = json.loads(body)
         await asyncio.sleep(self.seconds)
         texts = [f"    return {asked['seed'] + i}\n" for i in range(asked.get("n", 1))]
@@ -76,11 +78,11 @@ def _http(answer: object) -> bytes:
 
 
 @contextmanager
-def slow_server(seconds: float) -> Iterator[str]:
+def slow_server(seconds: float, models: tuple[str, ...]) -> Iterator[str]:
     """The URL of a running one."""
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(
-        asyncio.start_server(SlowServer(seconds).serve, "127.0.0.1", 0)
+        asyncio.start_server(SlowServer(seconds, models).serve, "127.0.0.1", 0)
     )
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -103,10 +105,10 @@ def main() -> None:
         directory = Path(place)
         broker = stack.enter_context(services.redis_server(directory))
         database_url = stack.enter_context(services.postgres_server())
-        model_url = stack.enter_context(slow_server(wish.seconds))
-        crucible = at_home(
-            directory, CRUCIBLE_BROKER_URL=broker.url, CRUCIBLE_DATABASE_URL=database_url
-        )
+        model_url = stack.enter_context(slow_server(wish.seconds, (_MODEL,)))
+        stores = {"CRUCIBLE_BROKER_URL": broker.url, "CRUCIBLE_DATABASE_URL": database_url}
+        # where the workers look for models
+        crucible = at_home(directory, **stores, OPENAI_BASE_URL=model_url)
         assert crucible("db", "upgrade").code == 0
         alone: float | None = None
         for hosts in map(int, wish.hosts.split(",")):

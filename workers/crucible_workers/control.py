@@ -94,6 +94,7 @@ from crucible_workers.control_messages import (
     Outgoing,
     completion_row,
     evaluation_problem,
+    in_order,
     verdict_row,
 )
 from crucible_workers.control_settling import note_missing, settle
@@ -219,9 +220,10 @@ class Controller:
         if not rows or attempt.is_given_up or run.state != RunState.RUNNING:
             return []
         dispatcher = self._dispatcher()
-        if not dispatcher.has_room(connection, run):
+        grant = dispatcher.grant_for(connection, run)
+        if grant is None:
             return []
-        return [dispatcher.evaluation_of(connection, run, attempt, rows)]
+        return in_order(grant, [dispatcher.evaluation_of(connection, run, attempt, rows)])
 
     def _take_verdicts(
         self, connection: Connection, run: RunRow, there: frozenset[int], evaluation: Evaluation

@@ -30,7 +30,12 @@ from crucible_infra.errors import BrokerUnavailable
 from crucible_tasks.planning import MESSAGE_COMPLETIONS, RunState, batches
 from crucible_workers.control_attempts import asked_for, not_sent
 from crucible_workers.control_lanes import Lane, place_of
-from crucible_workers.control_messages import Outgoing, evaluation_message, generation_message
+from crucible_workers.control_messages import (
+    Outgoing,
+    evaluation_message,
+    generation_message,
+    in_order,
+)
 from crucible_workers.control_schedule import Contender, Grant, share_out
 from crucible_workers.control_settling import settle
 from crucible_workers.control_tickets import Tickets
@@ -79,16 +84,16 @@ class Dispatcher:
             if sent >= sum(grant.messages for grant in look.grants):
                 return is_hungry
 
-    def has_room(self, connection: Connection, run: RunRow) -> bool:
-        """Whether an evaluation of this run may be sent at once."""
+    def grant_for(self, connection: Connection, run: RunRow) -> Grant | None:
+        """Whether an evaluation of this run may be sent at once, and how."""
         runs = live_runs(connection, Stage.EVALUATION)
         runs = tuple(replace(one, is_waiting=True) if one.id == run.id else one for one in runs)
         try:
             look = self._look(runs, Stage.EVALUATION, None)
         except BrokerUnavailable:
             # what arrived is stored all the same
-            return False
-        return any(grant.run_id == run.id for grant in look.grants)
+            return None
+        return next((grant for grant in look.grants if grant.run_id == run.id), None)
 
     def evaluation_of(
         self, connection: Connection, run: RunRow, row: AttemptRow, rows: Sequence[CompletionRow]
@@ -134,7 +139,7 @@ class Dispatcher:
             run = lock_run(connection, grant.run_id)
             if run is None or run.state != RunState.RUNNING:
                 return 0
-            outgoing = self._lease(connection, run, stage, grant.messages)
+            outgoing = in_order(grant, self._lease(connection, run, stage, grant.messages))
             if not outgoing:
                 # nothing was missing: that may have been all
                 settle(connection, run, self.now())

@@ -16,8 +16,10 @@ from crucible_tasks.challenge import Limits
 from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.evaluation import EVALUATION, Evaluation, EvaluationRequest, Judgement
 from crucible_tasks.generation import GENERATION, GenerationRequest, Prompt
+from crucible_tasks.redis_transport import AHEAD
 from crucible_tasks.sampling import Sampling
 from crucible_workers.control_attempts import Problem
+from crucible_workers.control_schedule import Grant
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -30,6 +32,14 @@ class Outgoing:
     attempt: AttemptRow
     asked: Asked
     message: Signature
+
+
+def in_order(grant: Grant, outgoing: list[Outgoing]) -> list[Outgoing]:
+    """The messages of a grant, the first of them ahead of its queue where that is granted."""
+    if grant.goes_ahead:
+        for one in outgoing[:1]:
+            one.message.set(priority=AHEAD)
+    return outgoing
 
 
 def completion_row(run_id: str, task_id: str, one: Completion) -> CompletionRow:

@@ -12,6 +12,9 @@ Fair share
 Newcomers
     A group of which nothing was ever answered or is under way gets one message at once, also when
     the window is full and whoever's turn it is: whoever tries something out sees it start.
+Heads of queues
+    The next message of a group that has none under way goes before whatever waits in the queue. A
+    big sweep always has some, so a small run waits for a servant and not for the sweep's messages.
 Models
     A server that loads another model answers nobody meanwhile, so groups that want different ones
     take turns: each minute of the clock belongs to one of the waiting groups in rotation, and its
@@ -58,6 +61,8 @@ class Grant:
 
     run_id: str
     messages: int
+    #: whether the first of them goes before whatever waits in its queue
+    goes_ahead: bool
 
 
 def share_out(contenders: Sequence[Contender], room: int, now: float) -> tuple[Grant, ...]:
@@ -79,7 +84,15 @@ def share_out(contenders: Sequence[Contender], room: int, now: float) -> tuple[G
         chosen = min(eligible, key=lambda one: held[one.group])
         held[chosen.group] += 1
         granted[chosen.run_id] += 1
-    return tuple(Grant(run_id, messages) for run_id, messages in granted.items())
+    return tuple(_grants(contenders, granted))
+
+
+def _grants(contenders: Sequence[Contender], granted: Counter[str]) -> Iterator[Grant]:
+    groups = {one.run_id: one.group for one in contenders}
+    busy = {one.group for one in contenders if one.unanswered}
+    for run_id, messages in granted.items():
+        yield Grant(run_id, messages, goes_ahead=groups[run_id] not in busy)
+        busy.add(groups[run_id])
 
 
 def _newcomers(

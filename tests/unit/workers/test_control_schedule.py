@@ -137,3 +137,19 @@ def test_models_of_two_groups_take_turns_of_a_minute() -> None:
 def test_who_wants_the_same_model_shares_the_turn() -> None:
     one, two, three = (_contender(name, model="xyx"[place]) for place, name in enumerate("abc"))
     assert _granted(one, two, three, room=4) == {"a": 2, "c": 2}
+
+
+def test_who_has_nothing_under_way_goes_before_what_waits() -> None:
+    big = _contender("big", unanswered=2)
+    new = _contender("new")
+    first = _contender("first", group="sweep")
+    # the big one has its share already, and the sweep's oldest run goes first
+    granted = {one.run_id: one.goes_ahead for one in share_out([big, new, first], 9, 0.0)}
+    assert granted == {"big": False, "new": True, "first": True}
+
+
+def test_only_one_message_of_a_group_goes_ahead() -> None:
+    first, second = (_contender(name, group="sweep") for name in ("first", "second"))
+    newcomer = replace(second, was_heard=False)
+    grants = share_out([first, newcomer, _contender("other", group="sweep")], 4, 0.0)
+    assert sum(one.goes_ahead for one in grants) == 1
