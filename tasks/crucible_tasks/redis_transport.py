@@ -11,7 +11,8 @@ its kind, and who may not bind queues uses them as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
@@ -62,6 +63,8 @@ class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
     QoS = QoS
 
     _address: dict[str, Any]
+    #: until Redis has refused it
+    _may_bind = True
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         if message["properties"].get("priority") != AHEAD:
@@ -80,10 +83,27 @@ class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         """Bind a queue; left to whoever sends to it where these credentials do not allow it."""
-        try:
+        with self._unless_forbidden():
             super()._queue_bind(exchange, routing_key, pattern, queue)
+
+    def maybe_refresh_binding_expiry(self) -> None:
+        """Keep bindings that expire, unless they are not this process' own; newer Kombus ask."""
+        if self._may_bind:
+            with self._unless_forbidden():
+                super().maybe_refresh_binding_expiry()
+
+    def _delete(self, queue: str, *rest: Any, **more: Any) -> None:
+        """Forget a queue; its binding stays where these credentials do not allow its end."""
+        with self._unless_forbidden():
+            super()._delete(queue, *rest, **more)
+
+    @contextmanager
+    def _unless_forbidden(self) -> Iterator[None]:
+        try:
+            yield
         except NoPermissionError as error:
-            log.debug("queue_not_bound", queue=queue, problem=str(error))
+            self._may_bind = False
+            log.debug("binding_not_allowed", problem=str(error))
 
     def _do_restore_message(
         self, payload: Any, exchange: str, routing_key: str, *rest: Any, **more: Any

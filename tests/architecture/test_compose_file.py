@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 import subprocess
 from pathlib import Path
@@ -104,6 +105,14 @@ def test_every_secret_is_made_and_given_to_those_that_read_it(tmp_path: Path) ->
         assert read == set(service.get("secrets", [])), name
     password = (tmp_path / "made" / "redis_password").read_text()
     assert f":{password}@redis:" in (tmp_path / "made" / "broker_url").read_text()
+    users = (tmp_path / "made" / "redis_users").read_text()
+    assert [line.split()[1] for line in users.splitlines()] == [
+        "default",
+        "evaluation",
+        "generation",
+    ]
+    assert password not in users
+    assert f"#{hashlib.sha256(password.encode()).hexdigest()} " in users
     assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
 
 

@@ -65,7 +65,7 @@ class Stack:
     def start_redis(self) -> None:
         """Start Redis through the file's own shell lines."""
         words = [self.adapted("redis", word) for word in services()["redis"]["command"]]
-        self._keep("redis", words, _with_redis_tools(), self.folder)
+        self._keep("redis", words, self._with_redis_tools(), self.folder)
 
     def check(self, service: str, seconds: float = 5.0) -> bool:
         """What the health check of this service says."""
@@ -74,7 +74,11 @@ class Stack:
         command = ["sh", "-c", *adapted] if kind == "CMD-SHELL" else adapted
         try:
             asked = subprocess.run(
-                command, env=_with_redis_tools(), capture_output=True, timeout=seconds, check=False
+                command,
+                env=self._with_redis_tools(),
+                capture_output=True,
+                timeout=seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return False
@@ -92,6 +96,16 @@ class Stack:
         """What it has said so far."""
         return (self.folder / f"{service}.log").read_text()
 
+    def _with_redis_tools(self) -> dict[str, str]:
+        tools = self.folder / "tools"
+        if not tools.is_dir():
+            tools.mkdir()
+            # whatever it is called here
+            (tools / "redis-server").symlink_to(servers.redis_with_users_executable())
+        others = Path(servers._redis_executable()).parent
+        programs = Path(PROGRAM[0]).parent
+        return {"PATH": f"{tools}:{others}:{programs}:{os.environ['PATH']}"}
+
     def _keep(
         self, service: str, words: list[str], environment: dict[str, str], home: Path
     ) -> None:
@@ -100,12 +114,6 @@ class Stack:
             self.children[service] = subprocess.Popen(
                 words, env=environment, cwd=home, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
-
-
-def _with_redis_tools() -> dict[str, str]:
-    tools = Path(servers._redis_executable()).parent
-    programs = Path(PROGRAM[0]).parent
-    return {"PATH": f"{tools}:{programs}:{os.environ['PATH']}"}
 
 
 @contextmanager
@@ -128,7 +136,8 @@ def stack(tmp_path: Path, postgres_database_url: str) -> Iterator[Stack]:
     subprocess.run(["sh", script, secrets], check=True, capture_output=True)
     for name in ("artifacts", "data"):
         (tmp_path / name).mkdir()
-    _rewrite(secrets / "broker_url", "redis:6379", f"127.0.0.1:{redis_port}")
+    for name in ("broker_url", "broker_url_evaluation", "broker_url_generation"):
+        _rewrite(secrets / name, "redis:6379", f"127.0.0.1:{redis_port}")
     (secrets / "database_url").chmod(0o644)
     (secrets / "database_url").write_text(postgres_database_url + "\n")
     places = {
