@@ -19,7 +19,7 @@ digest() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c 1-64
 }
 
-# One user of Redis, by the kind of work its hosts do. The rules in parentheses need Redis 7: each
+# One user of Redis, by the kind of work its hosts do. The rules in parentheses need Redis 7.2: each
 # of them allows its commands for its keys alone. MORE is whatever else this kind needs.
 worker() { # KIND MORE
     password=$(sed 's|.*:\(.*\)@.*|\1|' "broker_url_$1")

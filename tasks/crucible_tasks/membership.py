@@ -16,7 +16,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from crucible_infra import log, settings
+from crucible_infra.errors import BrokerUnavailable
 from crucible_tasks import control, holdings, roster
+from crucible_tasks.broker_refusal import refusal_hint
 from crucible_tasks.capability import kind_of
 from crucible_tasks.celery_app import QUEUES, TASK_SECONDS, app
 from crucible_tasks.starts import Starts, count_here
@@ -132,9 +134,16 @@ _membership: list[Membership] = []
 
 @contextmanager
 def joined(member: str, queues: Sequence[str]) -> Iterator[None]:
-    """Be a member for the length of a block, which runs the worker."""
+    """Be a member for the length of a block, which runs the worker.
+
+    Raises BrokerUnavailable where Redis does not let this user serve these queues.
+    """
     membership = Membership(member, queues)
-    membership.join()
+    try:
+        membership.join()
+    except roster.redis_errors() as error:
+        _refuse(queues, error)
+        raise
     _membership[:] = [membership]
     count_here(membership.starts)
     holdings.retain_here(holdings.Retained(membership.name))
@@ -145,6 +154,16 @@ def joined(member: str, queues: Sequence[str]) -> Iterator[None]:
         count_here(None)
         holdings.retain_here(None)
         _membership.clear()
+
+
+def _refuse(queues: Sequence[str], error: Exception) -> None:
+    if refusal_hint(error):
+        place = log.redact(settings.current().broker_url)
+        raise BrokerUnavailable(
+            f"the broker {place} does not let this user serve {', '.join(queues)}: {error}",
+            hint="in CRUCIBLE_BROKER_URL, each kind of worker has a user of its own: "
+            "infra/deployment.md",
+        ) from error
 
 
 def settle() -> None:

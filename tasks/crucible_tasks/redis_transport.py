@@ -105,7 +105,7 @@ class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
             self._may_bind = False
             log.debug("binding_not_allowed", problem=str(error))
 
-    def _do_restore_message(
+    def _hand_back(
         self, payload: Any, exchange: str, routing_key: str, *rest: Any, **more: Any
     ) -> None:
         """Hand a message back, unless its holder's kind of worker cannot have taken it there.
@@ -118,6 +118,9 @@ class Channel(redis.Channel):  # type: ignore[misc] # Kombu is untyped
             log.error("message_refused", held_by=self.unacked_key, queues=sorted(queues))
             return
         super()._do_restore_message(payload, exchange, routing_key, *rest, **more)
+
+    #: what Kombu calls it
+    _do_restore_message = _hand_back
 
 
 class Transport(redis.Transport):  # type: ignore[misc] # Kombu is untyped

@@ -213,6 +213,16 @@ def test_the_tasks_of_a_dead_worker_come_back_by_the_rights_of_its_kind(
             assert not any("permission" in line.lower() for line in other.lines)
 
 
+def test_a_worker_of_another_kind_is_told_whose_user_it_has(guarded: Guarded) -> None:
+    words = ("worker", "--queues", "generation", "--member", "alone")
+    said = guarded.crucible(*words, **guarded.only("evaluation"))
+    assert said.code == 1
+    assert "redis://evaluation:***@127.0.0.1" in said.err
+    assert "does not let this user serve generation" in said.err
+    assert "infra/deployment.md" in said.err
+    assert "Traceback" not in said.err
+
+
 _HAND_BACK = """
 from crucible_infra import log
 from crucible_tasks import holdings

@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli import interruption
 from crucible_api.cli.broker_wait import wait_for_broker
 from crucible_api.cli.output import Voice, plural
-from crucible_infra.errors import CrucibleError, SandboxUnavailable
+from crucible_infra.errors import BrokerUnavailable, CrucibleError, SandboxUnavailable
 
 if TYPE_CHECKING:
     from crucible_api.cli.worker import Duty
@@ -28,11 +29,10 @@ _LAST_SECONDS = 3.0
 def serve(duty: Duty, member: str, voice: Voice) -> None:
     """Do this work under this name.
 
-    Raises CrucibleError when the worker fails, SystemExit(CANNOT_SERVE) when this host lacks what
-    the work needs.
+    Raises CrucibleError when the worker fails, SystemExit(CANNOT_SERVE) when this host, or its user
+    of Redis, lacks what the work needs.
     """
     from crucible_tasks.celery_app import app
-    from crucible_tasks.draining_pool import DrainingPool
     from crucible_tasks.membership import joined
     from crucible_tasks.reconnection import settle_after
 
@@ -45,24 +45,35 @@ def serve(duty: Duty, member: str, voice: Voice) -> None:
     # started again while Redis is away, it has nothing to join yet
     wait_for_broker(voice)
     settle_after(app)
-    with joined(member, [duty.queue]):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(joined(member, [duty.queue]))
+        except BrokerUnavailable as error:
+            _refuse(duty, error, voice)
         voice.talk(f"serving the {duty.queue} queue, {plural(duty.threads, 'task')} at once")
-        worker = app.Worker(
-            hostname=f"{duty.queue}@{member}",
-            queues=[duty.queue],
-            # the work is waiting for a model or a prison, both of which release the interpreter
-            pool_cls=DrainingPool,
-            concurrency=duty.threads,
-            # its banner would go to stdout
-            quiet=True,
-            # what every worker tells every other one grows with the square of their number, and
-            # the roster tells more
-            without_gossip=True,
-            without_mingle=True,
-        )
+        worker = _worker(duty, member)
         worker.start()
     if worker.exitcode:
         raise CrucibleError(f"the {duty.queue} worker ended with {worker.exitcode}")
+
+
+def _worker(duty: Duty, member: str) -> Any:
+    from crucible_tasks.celery_app import app
+    from crucible_tasks.draining_pool import DrainingPool
+
+    return app.Worker(
+        hostname=f"{duty.queue}@{member}",
+        queues=[duty.queue],
+        # the work is waiting for a model or a prison, both of which release the interpreter
+        pool_cls=DrainingPool,
+        concurrency=duty.threads,
+        # its banner would go to stdout
+        quiet=True,
+        # what every worker tells every other one grows with the square of their number, and
+        # the roster tells more
+        without_gossip=True,
+        without_mingle=True,
+    )
 
 
 def _quieten() -> None:
