@@ -19,9 +19,10 @@ What is said of it
     Nothing: a verdict that was remembered is the verdict, with the CPU and wall time of the judging
     that found it. `judging` lines of a worker's log at DEBUG count both kinds.
 
-Threats. A host that is taken over holds the password of the Redis that all share. It can write
-verdicts here for any program, under any host's name, as it can send them to the controller; a
-signature would not help, for every worker would need the key. What bounds it: one remembered
+Threats. An evaluation host that is taken over can write verdicts here for any program, under any
+host's name, and so speaks for programs that it was never given, which the controller's tickets
+would refuse; a signature would not help, for every worker would need the key. Other kinds of host
+cannot, where each has its own user of Redis. What bounds it: one remembered
 verdict in `SPOT_CHECK_EVERY` is judged again all the same, and where another outcome is found
 (and vouched for) everything its host has written is void and the log says so, so a hundred
 forged verdicts stay unnoticed with a chance of 13 %; a sick host's entries are void from the
