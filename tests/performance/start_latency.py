@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +34,7 @@ from scaling import slow_server
 import process_table
 import services
 from commandline import Crucible, at_home
+from loopback_workers import workers
 
 #: challenges of HumanEval, and models in the sweep
 _CHALLENGES, _MODELS = 164, 2
@@ -44,9 +43,6 @@ _CHALLENGES, _MODELS = 164, 2
 _UNDER_WAY = 64
 
 _QUEUES = {"controller": 1, "generation": 4, "evaluation": 1}
-
-#: a worker that is asked to end has so long, in seconds
-_END_SECONDS = 60.0
 
 #: between looks at the database, in seconds
 _LOOK_EVERY = 0.02
@@ -79,12 +75,14 @@ def main() -> None:
         # where its worker looks for models
         crucible = at_home(Path(place), **stores, OPENAI_BASE_URL=model)
         assert crucible("db", "upgrade").code == 0
-        controller = stack.enter_context(_workers(crucible))["controller"]
+        controller, *_ = stack.enter_context(workers(crucible, *_QUEUES.items()))
+        # so that all of them are ready
+        assert crucible("benchmark", "-m", "reference", "--limit", "1").code == 0
         one = psycopg.connect(database.replace("+psycopg", ""), autocommit=True)
         look = stack.enter_context(one)
         planned = _begin_sweep(crucible, look, model, wish.completions)
         print(f"{planned} completions queued", flush=True)
-        _show_memory(broker.url, controller)
+        _show_memory(broker.url, controller.pid)
         small = {
             "same model": f"openai:{model}#slow?style=base",
             "another model": f"openai:{model}#third?style=base",
@@ -92,7 +90,7 @@ def main() -> None:
         }
         for name, spec in small.items():
             _show(name, [_start(crucible, look, spec) for _ in range(wish.rounds)])
-        _show_memory(broker.url, controller)
+        _show_memory(broker.url, controller.pid)
 
 
 def _show(name: str, starts: list[Start]) -> None:
@@ -147,23 +145,6 @@ def _wait(look: psycopg.Connection, query: str, run_id: str) -> float:
     while look.execute(query.encode(), (run_id,)).fetchone() == (False,):
         time.sleep(_LOOK_EVERY)
     return time.monotonic()
-
-
-@contextmanager
-def _workers(crucible: Crucible) -> Iterator[dict[str, int]]:
-    """A worker for each queue; the numbers of their processes."""
-    children: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for queue, size in _QUEUES.items():
-            words = ["worker", "--queues", queue, "--concurrency", str(size), "--quiet"]
-            children[queue] = crucible.start(*words)
-        assert crucible("benchmark", "-m", "reference", "--limit", "1").code == 0
-        yield {queue: child.pid for queue, child in children.items()}
-    finally:
-        for child in children.values():
-            child.send_signal(signal.SIGTERM)
-        for child in children.values():
-            child.communicate(timeout=_END_SECONDS)
 
 
 if __name__ == "__main__":
