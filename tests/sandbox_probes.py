@@ -24,7 +24,7 @@ from crucible_workers.sandbox.slots import SlotSandbox
 QUICK_LIMITS = Limits(cpu_seconds=1.0, memory_mib=1024, processes=32, file_mib=16, output_mib=4)
 
 #: a guard that a test can wait for
-SHORT_GUARD = WallGuard(least_seconds=0.5, factor=0.5)
+SHORT_GUARD = WallGuard(least_seconds=0.5, factor=0.5, last_word_seconds=2.0)
 
 
 def _has_engine() -> bool:

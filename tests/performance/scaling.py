@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -32,10 +30,8 @@ import sqlalchemy
 
 import services
 from commandline import Crucible, at_home
+from loopback_workers import workers
 from model_server import choices
-
-#: a worker that is asked to end has so long, in seconds
-_END_SECONDS = 60.0
 
 #: interpreters start slowly when eight of them do so at once, in seconds
 _READY_SECONDS = 90.0
@@ -127,28 +123,14 @@ def main() -> None:
 def _spent(crucible: Crucible, database_url: str, model_url: str, hosts: int, limit: int) -> float:
     """Seconds from the first stored completion to the last."""
     words = f"benchmark -m openai:{model_url}#{_MODEL}?style=base --limit {limit} --detach".split()
-    with _workers(crucible, hosts):
+    queues = [("controller", 1), *[("generation", 1)] * hosts]
+    with workers(crucible, *queues):
+        _wait_until_waiting(crucible, len(queues))
         begun = crucible(*words)
         assert begun.code == 0, begun.err
         moments = _stored(database_url, begun.out.strip(), limit)
         assert crucible("runs", "stop", begun.out.strip()).code == 0
     return moments[-1] - moments[0]
-
-
-@contextmanager
-def _workers(crucible: Crucible, hosts: int) -> Iterator[None]:
-    children: list[subprocess.Popen[bytes]] = []
-    try:
-        for queue in ("controller", *("generation",) * hosts):
-            words = ["worker", "--queues", queue, "--concurrency", "1", "--quiet"]
-            children += [crucible.start(*words)]
-        _wait_until_waiting(crucible, len(children))
-        yield
-    finally:
-        for child in children:
-            child.send_signal(signal.SIGTERM)
-        for child in children:
-            child.communicate(timeout=_END_SECONDS)
 
 
 def _wait_until_waiting(crucible: Crucible, workers: int) -> None:

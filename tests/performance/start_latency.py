@@ -8,31 +8,33 @@ completions that it would take hours; once it is under way, runs of one challeng
 after another: for the same model, for another model of the same server, and for recorded answers.
 Each is timed from the row of the run to its first stored completion, the second of the model's
 server included, and to its verdict; `command` is the whole of `crucible benchmark`, from its first
-byte to its last.
+byte to its last. Before and after, what Redis and the controller hold in memory: it must not depend
+on --completions.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import psycopg
+import redis
 from scaling import slow_server
 
+import process_table
 import services
 from commandline import Crucible, at_home
+from loopback_workers import workers
 
 #: challenges of HumanEval, and models in the sweep
 _CHALLENGES, _MODELS = 164, 2
@@ -41,9 +43,6 @@ _CHALLENGES, _MODELS = 164, 2
 _UNDER_WAY = 64
 
 _QUEUES = {"controller": 1, "generation": 4, "evaluation": 1}
-
-#: a worker that is asked to end has so long, in seconds
-_END_SECONDS = 60.0
 
 #: between looks at the database, in seconds
 _LOOK_EVERY = 0.02
@@ -76,11 +75,14 @@ def main() -> None:
         # where its worker looks for models
         crucible = at_home(Path(place), **stores, OPENAI_BASE_URL=model)
         assert crucible("db", "upgrade").code == 0
-        stack.enter_context(_workers(crucible))
+        controller, *_ = stack.enter_context(workers(crucible, *_QUEUES.items()))
+        # so that all of them are ready
+        assert crucible("benchmark", "-m", "reference", "--limit", "1").code == 0
         one = psycopg.connect(database.replace("+psycopg", ""), autocommit=True)
         look = stack.enter_context(one)
         planned = _begin_sweep(crucible, look, model, wish.completions)
         print(f"{planned} completions queued", flush=True)
+        _show_memory(broker.url, controller.pid)
         small = {
             "same model": f"openai:{model}#slow?style=base",
             "another model": f"openai:{model}#third?style=base",
@@ -88,6 +90,7 @@ def main() -> None:
         }
         for name, spec in small.items():
             _show(name, [_start(crucible, look, spec) for _ in range(wish.rounds)])
+        _show_memory(broker.url, controller.pid)
 
 
 def _show(name: str, starts: list[Start]) -> None:
@@ -98,6 +101,13 @@ def _show(name: str, starts: list[Start]) -> None:
     }
     told = (f"{key} {statistics.median(of):5.2f} s ({max(of):.2f})" for key, of in found.items())
     print(f"{name:17}", ", ".join(told), flush=True)
+
+
+def _show_memory(broker_url: str, controller: int) -> None:
+    with redis.Redis.from_url(broker_url) as client:
+        held = client.info("memory")["used_memory"]
+    resident = sum(process.resident_kib for process in process_table.below(controller))
+    print(f"Redis holds {held / 2**20:.1f} MiB, the controller {resident / 2**10:.1f} MiB")
 
 
 def _begin_sweep(crucible: Crucible, look: psycopg.Connection, model: str, completions: int) -> int:
@@ -135,22 +145,6 @@ def _wait(look: psycopg.Connection, query: str, run_id: str) -> float:
     while look.execute(query.encode(), (run_id,)).fetchone() == (False,):
         time.sleep(_LOOK_EVERY)
     return time.monotonic()
-
-
-@contextmanager
-def _workers(crucible: Crucible) -> Iterator[None]:
-    children: list[subprocess.Popen[bytes]] = []
-    try:
-        for queue, size in _QUEUES.items():
-            words = ["worker", "--queues", queue, "--concurrency", str(size), "--quiet"]
-            children.append(crucible.start(*words))
-        assert crucible("benchmark", "-m", "reference", "--limit", "1").code == 0
-        yield
-    finally:
-        for child in children:
-            child.send_signal(signal.SIGTERM)
-        for child in children:
-            child.communicate(timeout=_END_SECONDS)
 
 
 if __name__ == "__main__":

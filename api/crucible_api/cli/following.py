@@ -65,10 +65,14 @@ def follow(
             meter.show(watch.standing, done=watch.done_text)
             if watch.is_over:
                 return
-            interruption.raise_if_received()
-            if current().is_embedded:
-                raise_if_full()
-            time.sleep(min(max(pause, cost / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY))
+            rest = min(max(pause, cost / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY)
+            for _ in range(round(rest / pause)):
+                interruption.raise_if_received()
+                if current().is_embedded:
+                    raise_if_full()
+                # a dead server is told of at once, however seldom the database is asked
+                teller.tell_outages()
+                time.sleep(pause)
 
 
 class _Teller:
@@ -82,10 +86,14 @@ class _Teller:
 
     def tell(self, watch: Watch) -> None:
         """Say what is new."""
-        self._away = _tell_outages(self._away, self._voice)
+        self.tell_outages()
         for run_id, progress in watch.begun.items():
             self._tell_failures(progress)
             self._tell_halt(run_id, progress)
+
+    def tell_outages(self) -> None:
+        """Say which servers have gone away or come back."""
+        self._away = _tell_outages(self._away, self._voice)
 
     def _tell_failures(self, progress: Progress) -> None:
         """While there is time to do something about it."""

@@ -21,6 +21,8 @@ class WallGuard:
     least_seconds: float = 20.0
     #: times the CPU limit
     factor: float = 10.0
+    #: what a driver may take for its last word after its candidate is gone
+    last_word_seconds: float = 20.0
 
     def seconds(self, limits: Limits) -> float:
         """The guard for one program."""

@@ -21,8 +21,6 @@ from crucible_workers.sandbox.prisons import Cell, ChallengeDriver, Prison, Pris
 from crucible_workers.sandbox.runtime import Runtime, needed_packages
 from crucible_workers.sandbox.whole_programs import WholePrograms
 
-#: what a driver may take for its last word after its candidate is gone
-_DRIVER_SECONDS = 20.0
 _STUCK = Report("", "stopped", 0, 0, 0.0, NO_CPU_LIMIT, "")
 
 
@@ -188,7 +186,7 @@ class Slot:
 
         if not wait_unless_idle(look, guard, self._busy_seconds):
             self._stop()
-            if not look(_DRIVER_SECONDS):
+            if not look(self._guard.last_word_seconds):
                 raise _DriverStuck
         results: list[Any] = receive_message(driver.control)[0]
         return results

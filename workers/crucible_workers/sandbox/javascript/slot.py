@@ -49,8 +49,6 @@ _FIRST_PLACE = 2
 #: a process for plain programs ends after that many, whatever they left behind
 _MOST_PROGRAMS = 500
 _KINDS = ("driver", "many", "alone")
-#: what a driver may take for its last word after its candidate is gone
-_DRIVER_SECONDS = 20.0
 #: a program that is gone may be about to say of what it died
 _LAST_WORDS_SECONDS = 0.5
 #: what Node itself takes before a program begins
@@ -169,7 +167,7 @@ class NodeSlot:
             report = process.last_words(_LAST_WORDS_SECONDS) if is_gone else process.look()
         else:
             report = process.report() if ready else process.stop()
-            if driver.speaks_within(_DRIVER_SECONDS):
+            if driver.speaks_within(self._guard.last_word_seconds):
                 verdict = driver.verdict()
             else:
                 # what the program returned keeps the tests busy, and the next ones waiting
