@@ -23,7 +23,7 @@ def say(*words):
 
 sent = {name: send(STORE_COMPLETIONS.signature(Generation(name, "task", ()))).id
         for name in ("done", "running", "forgotten")}
-app.conf.broker_transport_options = holdings.transport_options("member")
+app.conf.broker_transport_options = holdings.transport_options("controller.member")
 connection = app.connection_for_write()
 channel = connection.channel()
 channel.basic_qos(0, 3, False)
@@ -44,9 +44,9 @@ try:
 except connection.connection_errors:
     pass
 say("closed")
-count = holdings.settle("member", {sent["running"]})
+count = holdings.settle("controller.member", {sent["running"]})
 client = roster.redis_client()
-held = client.hvals("crucible.held.member")
+held = client.hvals("crucible.held.controller.member")
 say(count, client.llen("controller"), len(held), b"running" in held[0])
 """
 
