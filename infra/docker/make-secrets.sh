@@ -38,7 +38,7 @@ worker() { # KIND MORE
     printf ' +del +unlink +rename +expire +ttl (+publish &celery-task-meta-*)'
     # bringing answers, which nobody but the controller takes and reads
     printf ' (+lpush +llen %%W~controller %%W~controller???) (+lpush %%W~*.reply.celery.pidbox)'
-    # where to messages go, which it cannot change; being asked, and telling Flower
+    # where messages go, which it cannot change; being asked, and telling Flower
     printf ' (+smembers %%R~_kombu.binding.*)'
     printf ' (+psubscribe +punsubscribe &/0.celery.pidbox) (+publish &/0.celeryev/*)'
     printf '%s\n' "$2"
