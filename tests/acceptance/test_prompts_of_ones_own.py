@@ -73,11 +73,9 @@ def test_a_sweep_over_two_prompts_asks_in_both_and_tells_which_was_better(
 def _check_tables(crucible: Crucible, sweep: str, best: str, label: str) -> None:
     shown = crucible("sweeps", "show", sweep).out
     assert f", prompt {label} (run {best})" in shown
-    assert "prompt default" in shown or " default " in shown
+    assert "pass@1 100.0 %" in shown
     runs = json.loads(crucible("sweeps", "show", sweep, "--json").out)["runs"]
     assert [run["prompt"] for run in runs] == ["default", label]
-    listed = json.loads(crucible("runs", "list", "--json").out)
-    assert {run["prompt"] for run in listed} == {"default", label}
     for words in (("runs", "list"), ("runs", "show", best), ("compare", runs[0]["run"], best)):
         table = crucible(*words).out
         assert "prompt" in table.splitlines()[0], table
@@ -107,15 +105,6 @@ def test_a_run_is_resumed_in_its_wording_though_the_file_has_gone(
     assert said.code == 0, said.err
     assert json.loads(said.out)["pass@1"]["value"] == 1.0
     assert {prompt_of(asked.body).startswith(MAGIC) for asked in server.sampled} == {True}
-
-
-def test_the_reference_reads_no_prompt_and_is_one_run(crucible: Crucible) -> None:
-    _wording(crucible)
-    words = ("benchmark", "-m", "reference", "--limit", "1", "--json")
-    said = crucible(*words, "--prompt", "magic.txt", "--prompt", "default")
-    assert said.code == 0, said.err
-    found = json.loads(said.out)
-    assert (found["sweep"], found["prompt"], found["manifest"]["wording"]) == (None, None, None)
 
 
 def test_a_prompt_file_that_cannot_be_used_is_one_line_and_2(crucible: Crucible) -> None:

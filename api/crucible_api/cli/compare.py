@@ -56,7 +56,7 @@ def command(
 
     runs = open_runs(current())
     run_a, run_b = (runs.summary(runs.find_run(text).id) for text in (a, b))
-    _warn_of_differences(run_a, run_b, voice)
+    warn_of_differences(run_a, run_b, voice)
     counts_a, counts_b = runs.counts(run_a.run.id), runs.counts(run_b.run.id)
     found = compare(counts_a, counts_b, k)
     scores = (score(counts_a, k), score(counts_b, k))
@@ -71,7 +71,8 @@ def command(
         raise GateNotMet(f"run {run_b.run.id} (B) is worse than run {run_a.run.id} (A)")
 
 
-def _warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Voice) -> None:
+def warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Voice) -> None:
+    """Say on stderr what besides the models, or besides the one thing tried, tells A from B."""
     from crucible_tasks.planning import RunState
 
     a, b = summary_a.run, summary_b.run
