@@ -16,8 +16,9 @@ from crucible_tasks import extraction, prompts
 from crucible_tasks.challenge import Limits
 from crucible_tasks.challenges import Dataset
 from crucible_tasks.generation import ModelIdentity
-from crucible_tasks.planning import grader_label
+from crucible_tasks.planning import grader_label, takes_prompts
 from crucible_tasks.sampling import Sampling
+from crucible_tasks.wording import DEFAULT, Wording
 
 #: changes whenever a field changes its meaning
 VERSION = 1
@@ -51,6 +52,7 @@ class Asked:
     sampling: Sampling
     seed: int
     n: int
+    wording: Wording | None = None
 
 
 def make_manifest(
@@ -88,13 +90,31 @@ def make_manifest(
     if asked is not None:
         manifest |= {
             "model": msgspec.to_builtins(asked.model),
-            "prompt": prompts.VERSION,
+            "prompt": prompts.version_of(asked.wording),
+            # the user's own text whole, null for ours
+            "wording": _wording(asked.wording),
             "sampling": msgspec.to_builtins(asked.sampling),
             "n": asked.n,
             "seed": asked.seed,
             "seed_rule": _SEED_RULE,
         }
     return manifest
+
+
+def prompt_of(manifest: dict[str, Any]) -> str | None:
+    """Which wording a run of this manifest asked in: `default`, or like `terse@1f0c9a2b`.
+
+    None where nothing was asked: for an evaluation, a replay or the reference.
+    """
+    if "prompt" not in manifest or not takes_prompts(manifest["model"]["server"]):
+        return None
+    return str(manifest["prompt"]).partition("+")[2] or DEFAULT
+
+
+def _wording(wording: Wording | None) -> dict[str, str] | None:
+    if wording is None:
+        return None
+    return {"name": wording.name, "sha256": wording.sha256, "text": wording.text}
 
 
 def _host() -> dict[str, Any]:

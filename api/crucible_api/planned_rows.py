@@ -62,7 +62,7 @@ def benchmark_rows(plan: BenchmarkPlan, artifact: str, owner: str | None) -> Pla
             plan.dataset,
             plan.limits,
             challenges=len(challenges),
-            asked=Asked(plan.model, plan.sampling, plan.seed, plan.n),
+            asked=Asked(plan.model, plan.sampling, plan.seed, plan.n, plan.wording),
         ),
         created_at=now,
         owner=owner,

@@ -39,6 +39,8 @@ class RunInfo:
     heard_at: float | None = None
     #: higher goes first
     priority: int = 0
+    #: the wording the model was asked in; None where none was asked, see `manifest.prompt_of`
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from crucible_tasks.sampling import Sampling, seed_base
 
 if TYPE_CHECKING:
     from crucible_tasks.challenges import Dataset
+    from crucible_tasks.wording import Wording
 
 Item = TypeVar("Item")
 
@@ -31,7 +32,7 @@ MESSAGE_COMPLETIONS = 200
 #: within the lease of `control` on a slow host, and a killed run loses little
 LIVE_COMPLETIONS = 8
 
-#: servers that answer from memory
+#: servers that answer from memory, whatever they are asked
 _INSTANT_SERVERS = ("replay", "reference")
 
 
@@ -62,7 +63,7 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkPlan:
-    """One model, one dataset, one sampling setting."""
+    """One model, one dataset, one wording, one sampling setting."""
 
     model: ModelIdentity
     dataset: Dataset
@@ -77,6 +78,8 @@ class BenchmarkPlan:
     sweep_id: str | None = None
     #: one of PRIORITIES
     priority: int = 0
+    #: None asks in the words of `prompts`
+    wording: Wording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +143,14 @@ def grader_label() -> str:
     return f"{GRADER}+{extraction.VERSION}"
 
 
+def takes_prompts(server: str) -> bool:
+    """Whether what answers reads its prompt, by `ModelIdentity.server`."""
+    return server not in _INSTANT_SERVERS
+
+
 def completions_per_message(model: ModelIdentity) -> int:
     """How many completions one generation request asks for."""
-    return MESSAGE_COMPLETIONS if model.server in _INSTANT_SERVERS else LIVE_COMPLETIONS
+    return LIVE_COMPLETIONS if takes_prompts(model.server) else MESSAGE_COMPLETIONS
 
 
 def batches(items: Sequence[Item], size: int) -> Iterator[tuple[Item, ...]]:
@@ -163,7 +171,7 @@ def planned_challenges(plan: BenchmarkPlan) -> tuple[PlannedChallenge, ...]:
         PlannedChallenge(
             challenge.task_id,
             plan.n,
-            make_prompt(challenge, plan.model.style),
+            make_prompt(challenge, plan.model.style, plan.wording),
             # the name, because a part of a dataset has another digest but the same seeds
             seed_base(plan.seed, plan.dataset.name, challenge.task_id),
         )

@@ -1,16 +1,21 @@
 """The prompt for a challenge: text to continue for base models, a message for chat models.
 
 The wording is part of the measurement: VERSION changes with every character of it, and it is
-never tuned for one model. Whoever needs another wording adds a style.
+never tuned for one model. Whoever needs another one brings a file, see `wording`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from crucible_infra.errors import InvalidInput
 from crucible_tasks.challenge import Challenge, Language, ScriptTests
 from crucible_tasks.generation import Message, Prompt
+
+if TYPE_CHECKING:
+    from crucible_tasks.wording import Wording
 
 VERSION = "continue-or-ask/1"
 
@@ -30,18 +35,32 @@ _MOST_ASSERTS = 3
 _NAMES = {Language.PYTHON: "Python", Language.JAVASCRIPT: "JavaScript"}
 
 
-def make_prompt(challenge: Challenge, style: str) -> Prompt:
+def make_prompt(challenge: Challenge, style: str, wording: Wording | None = None) -> Prompt:
     """What is sent to the model, the same for every model and every time.
 
-    Raises InvalidInput for a style that is not one of STYLES.
+    A wording puts its own text around. Raises InvalidInput for a style that is not one of STYLES,
+    and for a wording that ends with text of its own where a base model is to continue.
     """
     if style == "base":
-        return _to_continue(challenge)
+        found = _to_continue(challenge)
+        return found if wording is None else _worded(found, wording)
     if style == "chat":
-        return Prompt(messages=(Message("user", _request(challenge)),))
+        request = _request(challenge)
+        content = request if wording is None else wording.around(request)
+        return Prompt(messages=(Message("user", content),))
     raise InvalidInput(
         f'prompt style "{style}" is not known', hint=f"use one of: {', '.join(STYLES)}"
     )
+
+
+def version_of(wording: Wording | None) -> str:
+    """What a manifest calls the prompts of a run: `continue-or-ask/1+terse@1f0c9a2b`."""
+    return VERSION if wording is None else f"{VERSION}+{wording.label}"
+
+
+def _worded(prompt: Prompt, wording: Wording) -> Prompt:
+    wording.check_for_base()
+    return replace(prompt, text=wording.around(prompt.text or ""))
 
 
 def _to_continue(challenge: Challenge) -> Prompt:

@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,6 +19,7 @@ import yaml
 from crucible_infra.errors import FormatError, InvalidInput, InvalidModelSpec
 from crucible_tasks.model_spec import parse as parse_model
 from crucible_tasks.priority import PRIORITIES
+from crucible_tasks.text_file import read_text_file
 
 #: a thousand models fit; PyYAML reads this much in half a second
 MAX_BYTES = 65_536
@@ -43,6 +43,7 @@ class SweepFile:
     datasets: tuple[str, ...] | None = None
     temperatures: tuple[float, ...] | None = None
     styles: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | None = None
     n: tuple[int, ...] | None = None
     k: tuple[int, ...] | None = None
     seed: int | None = None
@@ -70,7 +71,7 @@ def read_sweep_file(path: str) -> SweepFile:
 
     Raises FormatError, which names file, line and key, and InvalidInput for what is no such file.
     """
-    return _Reader(path, _text(path)).read()
+    return _Reader(path, read_text_file(path, MAX_BYTES, "sweep file")).read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ _KEYS = {
     "datasets": _Key(str, is_list=True),
     "temperatures": _Key(_number("a number of at least 0", lambda t: t >= 0), is_list=True),
     "styles": _Key(_style, is_list=True),
+    "prompts": _Key(str, is_list=True),
     "n": _Key(_whole(1), is_list=True),
     "k": _Key(_whole(1), is_list=True),
     "seed": _Key(_whole(0, 2**31 - 1)),
@@ -142,23 +144,6 @@ _KEYS = {
     "cpu_seconds": _Key(_number("a number above 0", lambda s: s > 0)),
     "memory_mib": _Key(_whole(16)),
 }
-
-
-def _text(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror}") from error
-    if len(content) > MAX_BYTES:
-        raise InvalidInput(
-            f"{path}: is larger than {MAX_BYTES // 1024} KiB, which no sweep file is"
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise FormatError.at(path, line, "is not UTF-8") from error
 
 
 class _Reader:

@@ -34,20 +34,27 @@ Examples:
   crucible benchmark -m NAME -d humaneval+ -d mbpp+ --output result.json
   crucible benchmark -m NAME --fail-under pass@1=35% --json | jq '."pass@1"'
 
-Several models, datasets, temperatures, styles or -n make a sweep: one run for each combination.
-A sweep can be a file, for `crucible benchmark --sweep weekend.yaml`; every key is optional:
+Several models, datasets, temperatures, styles, prompts or -n make a sweep: one run for each
+combination. A sweep can be a file, for `crucible benchmark --sweep weekend.yaml`; every key is
+optional:
 
 \b
   models: [ollama:qwen2.5-coder:1.5b, ollama:qwen2.5-coder:7b]
   datasets: [humaneval+, mbpp+]
   temperatures: [0.2, 0.8]
   styles: [base, chat]      # how prompts are made
+  prompts: [default, p.txt] # in which words
   n: [1, 20]                # answers per challenge
   k: [1, 10]                # each run reports those its n allows
   seed: 0
   limit: 50                 # only the first 50 challenges
   priority: -5              # -10 to 10; higher goes first on a cluster
   # and top_p, max_tokens, cpu_seconds, memory_mib
+
+A prompt file is a text of yours, UTF-8, with {{request}} where the challenge belongs: chat models
+get all of it as their message; base models continue it, so that it must end with {{request}}.
+`default` is our own wording. Paths in a sweep file are seen from the working directory. Models that
+are asked nothing, replays and `reference`, have one run whatever the prompts are.
 
 --json prints one object for one run and {{"sweep", "runs": [...]}} for several.
 """
@@ -115,6 +122,13 @@ A sweep can be a file, for `crucible benchmark --sweep weekend.yaml`; every key 
     type=click.Choice(["base", "chat"]),
     help="Continue the prompt, or instruct.  [default: what the model is]",
 )
+@click.option(
+    "--prompt",
+    "prompts",
+    multiple=True,
+    metavar="FILE",
+    help="Ask in your own words, around {request} in this file; or `default`.",
+)
 @options.limits
 @click.option(
     "--priority",
@@ -161,16 +175,17 @@ def _carry_out(
 ) -> None:
     from crucible_api.cli import following, report
     from crucible_api.cli.hands import judging_hands
-    from crucible_api.cli.matrix import open_datasets, plan_matrix
+    from crucible_api.cli.matrix import open_datasets, open_wordings, plan_matrix
     from crucible_api.runs import open_runs
 
+    wordings = open_wordings(wish)
     datasets = open_datasets(wish)
     runs = open_runs(current())
     for n in wish.ns:
         if n > 1 and 0.0 in wish.temperatures:
             voice.warn(f"at temperature 0 the {n} answers to a challenge will be the same one")
     with judging_hands(voice):
-        matrix = plan_matrix(wish, datasets, voice)
+        matrix = plan_matrix(wish, datasets, wordings, voice)
         run_ids = [runs.plan_benchmark(plan) for plan in matrix.plans]
         if is_detached:
             _leave(runs, matrix, run_ids, voice)
@@ -191,6 +206,7 @@ def _introduce(plans: Sequence[BenchmarkPlan], voice: Voice) -> None:
         voice.talk(
             f"{place}{plan.model.spec} on {plan.dataset.name}: {plural(total, 'completion')}, "
             f"temperature {plan.sampling.temperature:g}"
+            + (f", prompt {plan.wording.label}" if plan.wording else "")
         )
     if len(plans) > _INTRODUCED:
         voice.talk(f"and {plural(len(plans) - _INTRODUCED, 'more run')}")

@@ -56,7 +56,7 @@ def command(
 
     runs = open_runs(current())
     run_a, run_b = (runs.summary(runs.find_run(text).id) for text in (a, b))
-    _warn_of_differences(run_a, run_b, voice)
+    warn_of_differences(run_a, run_b, voice)
     counts_a, counts_b = runs.counts(run_a.run.id), runs.counts(run_b.run.id)
     found = compare(counts_a, counts_b, k)
     scores = (score(counts_a, k), score(counts_b, k))
@@ -71,7 +71,8 @@ def command(
         raise GateNotMet(f"run {run_b.run.id} (B) is worse than run {run_a.run.id} (A)")
 
 
-def _warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Voice) -> None:
+def warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Voice) -> None:
+    """Say on stderr what besides the models, or besides the one thing tried, tells A from B."""
     from crucible_tasks.planning import RunState
 
     a, b = summary_a.run, summary_b.run
@@ -84,18 +85,23 @@ def _warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Vo
             voice.warn(f"run {run.id} is {run.state}; its challenges may lack verdicts")
     if a.dataset != b.dataset:
         voice.warn(f"different datasets, {a.dataset} and {b.dataset}: only shared ids are compared")
+    if a.model != b.model and a.prompt != b.prompt and None not in (a.prompt, b.prompt):
+        voice.warn(f"different models, and different prompts too: {a.prompt} and {b.prompt}")
     if a.grader != b.grader:
         voice.warn(f"different graders, {a.grader} and {b.grader}: crucible runs regrade")
 
 
 def _show(runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score], voice: Voice) -> None:
-    from crucible_api.cli.report import isolation_text, score_text
+    from crucible_api.cli.report import isolation_text, score_text, tells_prompt
+
+    has_prompt = tells_prompt(one.run for one in runs)
 
     columns = (
         Column("", style="bold", is_whole=True),
         Column("model"),
         Column("dataset"),
         Column("n", is_number=True),
+        *([Column("prompt")] if has_prompt else []),
         Column(f"pass@{scores[0].k}  [95 % interval]", is_number=True),
         Column("isolation", is_whole=True),
         Column("run", is_whole=True),
@@ -106,6 +112,7 @@ def _show(runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score], voic
             one.run.model,
             f"{one.run.dataset} ({one.run.challenges})",
             str(one.run.n),
+            *([one.run.prompt or ""] if has_prompt else []),
             score_text(score),
             isolation_text(one.isolation),
             one.run.id,
@@ -125,6 +132,7 @@ def _plain(
             "run": one.run.id,
             "model": one.run.model,
             "dataset": one.run.dataset,
+            "prompt": one.run.prompt,
             "isolation": one.isolation,
             f"pass@{score.k}": score_object(score),
         }

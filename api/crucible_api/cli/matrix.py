@@ -1,4 +1,4 @@
-"""The runs of a sweep: every model with every dataset, number of answers and temperature."""
+"""The runs of a sweep: every model, dataset, number of answers, temperature and wording."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crucible_tasks.generation import ModelIdentity
     from crucible_tasks.planning import BenchmarkPlan
     from crucible_tasks.sampling import Sampling
+    from crucible_tasks.wording import Wording
 
 #: a week of a cluster; ten axes of ten values are a mistake, and would fill the database
 MAX_RUNS = 1000
@@ -38,6 +39,7 @@ class _Cell:
     dataset: Dataset
     n: int
     temperature: float
+    wording: Wording | None
 
 
 def open_datasets(wish: Wish) -> list[Dataset]:
@@ -52,15 +54,32 @@ def open_datasets(wish: Wish) -> list[Dataset]:
     return found
 
 
-def plan_matrix(wish: Wish, datasets: Sequence[Dataset], voice: Voice) -> Matrix:
+def open_wordings(wish: Wish) -> list[Wording | None]:
+    """The wordings, each once, None for our own. Raises InvalidInput for a file that is none."""
+    from crucible_tasks.wording import DEFAULT, read_wording
+
+    found: dict[str | None, Wording | None] = {}
+    for path in wish.prompts or (DEFAULT,):
+        with wish.blamed("prompts", path):
+            wording = None if path == DEFAULT else read_wording(path)
+            # a file is the same one under another path
+            found.setdefault(None if wording is None else wording.sha256, wording)
+    return list(found.values())
+
+
+def plan_matrix(
+    wish: Wish, datasets: Sequence[Dataset], wordings: Sequence[Wording | None], voice: Voice
+) -> Matrix:
     """Every combination; needs workers, who know the models.
 
-    Raises InvalidInput for more than MAX_RUNS, and what `model_choice.choose` raises.
+    Raises InvalidInput for more than MAX_RUNS and for a wording that a base model cannot be asked
+    in, and what `model_choice.choose` raises.
     """
     from crucible_tasks.planning import BenchmarkPlan, new_id
 
     choice = _choose(wish, voice)
-    cells = list(_cells(wish, choice.models, datasets))
+    _check_wordings(wish, choice.models, wordings)
+    cells = list(_cells(wish, choice.models, datasets, wordings))
     if len(cells) > MAX_RUNS:
         raise InvalidInput(f"this sweep has {len(cells)} runs; at most {MAX_RUNS} make one")
     sweep_id = new_id() if len(cells) > 1 else None
@@ -75,6 +94,7 @@ def plan_matrix(wish: Wish, datasets: Sequence[Dataset], voice: Voice) -> Matrix
             limits=limits_for(cell.dataset, wish.cpu_seconds, wish.memory_mib),
             sweep_id=sweep_id,
             priority=wish.priority,
+            wording=cell.wording,
         )
         for cell in cells
     )
@@ -116,14 +136,34 @@ def _choose(wish: Wish, voice: Voice) -> Choice:
 
 
 def _cells(
-    wish: Wish, models: Sequence[ModelIdentity], datasets: Sequence[Dataset]
+    wish: Wish,
+    models: Sequence[ModelIdentity],
+    datasets: Sequence[Dataset],
+    wordings: Sequence[Wording | None],
 ) -> Iterator[_Cell]:
+    from crucible_tasks.planning import takes_prompts
+
     # all of one model, then the next: a GPU that holds only one loads each once
     for model in models:
+        # a replay reads no prompt, so it is the same run in every wording
+        its_wordings = wordings if takes_prompts(model.server) else (None,)
         for dataset in datasets:
             for n in dict.fromkeys(wish.ns):
                 for temperature in wish.temperatures_for(n):
-                    yield _Cell(model, dataset, n, temperature)
+                    for wording in its_wordings:
+                        yield _Cell(model, dataset, n, temperature, wording)
+
+
+def _check_wordings(
+    wish: Wish, models: Sequence[ModelIdentity], wordings: Sequence[Wording | None]
+) -> None:
+    """Before the first run is written down."""
+    from crucible_tasks.planning import takes_prompts
+
+    if any(takes_prompts(model.server) and model.style == "base" for model in models):
+        for wording in filter(None, wordings):
+            with wish.blamed("prompts", wording.path):
+                wording.check_for_base()
 
 
 def _sampling(wish: Wish, temperature: float) -> Sampling:

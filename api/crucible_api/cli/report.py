@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli.files import STDOUT
 from crucible_api.cli.output import Column, Voice, coverage_text, duration, percent
 
 if TYPE_CHECKING:
-    from crucible_api.reports import Gap, RunSummary
+    from crucible_api.reports import Gap, RunInfo, RunSummary
     from crucible_tasks.scores import Score
 
 
@@ -58,6 +58,7 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
         "grader": run.grader,
         "n": run.n,
         "temperature": run.temperature,
+        "prompt": run.prompt,
         "seed": run.seed,
         "challenges": run.challenges,
         "completions": progress.planned,
@@ -102,12 +103,20 @@ def score_text(score: Score) -> str:
     return f"{percent(score.value)}  [{100 * score.low:.1f}, {100 * score.high:.1f}]"
 
 
+def tells_prompt(runs: Iterable[RunInfo]) -> bool:
+    """Whether a table of these runs has a column for prompts: where one is not our own."""
+    from crucible_tasks.wording import DEFAULT
+
+    return any(run.prompt not in (None, DEFAULT) for run in runs)
+
+
 def _columns(summaries: Sequence[RunSummary]) -> list[Column]:
     return [
         Column("model", style="bold"),
         Column("dataset"),
         Column("n", is_number=True),
         *([Column("temperature", is_number=True)] if _differ_in_temperature(summaries) else []),
+        *([Column("prompt")] if tells_prompt(summary.run for summary in summaries) else []),
         *(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in _ks(summaries)),
         Column("coverage", is_number=True),
         Column("isolation", is_whole=True),
@@ -125,6 +134,7 @@ def _row(summary: RunSummary, summaries: Sequence[RunSummary]) -> list[str]:
         f"{run.dataset} ({run.challenges})",
         str(run.n),
         *([temperature] if _differ_in_temperature(summaries) else []),
+        *([run.prompt or ""] if tells_prompt(one.run for one in summaries) else []),
         *(scores.get(k, "") for k in _ks(summaries)),
         coverage_text(summary.quality.coverage),
         isolation_text(summary.isolation),

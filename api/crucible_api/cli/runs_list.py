@@ -26,6 +26,9 @@ COLUMNS = (
     Column("n", is_number=True),
 )
 
+#: the last column where a run was asked in a wording of the user's own
+PROMPT = Column("prompt")
+
 #: a message to a live model may take some minutes
 _SILENT_SECONDS = 900.0
 
@@ -41,13 +44,16 @@ Examples:
 @options.speaking
 def command(voice: Voice, *, limit: int) -> None:
     """List the latest runs, newest first."""
+    from crucible_api.cli.report import tells_prompt
     from crucible_api.runs import open_runs
 
     found = open_runs(current()).list_runs(limit)
     if voice.is_json:
         voice.data([_plain(run) for run in found])
     elif found:
-        voice.table(COLUMNS, [_row(run) for run in found])
+        has_prompt = tells_prompt(found)
+        columns = (*COLUMNS, PROMPT) if has_prompt else COLUMNS
+        voice.table(columns, [_row(run, has_prompt=has_prompt) for run in found])
         _hint(found, voice)
     else:
         voice.talk("no runs yet; start with: crucible benchmark")
@@ -76,7 +82,8 @@ def _plain(run: RunInfo) -> dict[str, object]:
     return {**asdict(run), "kind": str(run.kind), "state": str(run.state)}
 
 
-def _row(run: RunInfo) -> list[str]:
+def _row(run: RunInfo, *, has_prompt: bool) -> list[str]:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
     dataset = f"{run.dataset} ({run.challenges})"
-    return [run.id, started, str(run.kind), str(run.state), run.model, dataset, str(run.n)]
+    prompt = [run.prompt or ""] if has_prompt else []
+    return [run.id, started, str(run.kind), str(run.state), run.model, dataset, str(run.n), *prompt]

@@ -9,7 +9,7 @@ import click
 
 from crucible_api.cli import options
 from crucible_api.cli.output import Column, Voice, plural
-from crucible_api.cli.report import score_object, score_text
+from crucible_api.cli.report import score_object, score_text, tells_prompt
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def _columns(runs: Sequence[SweepRun]) -> list[Column]:
         Column("dataset"),
         Column("n", is_number=True),
         Column("temperature", is_number=True),
+        *([Column("prompt")] if tells_prompt(one.run for one in runs) else []),
         Column("state", is_whole=True),
         Column("judged", is_number=True),
         *(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in _ks(runs)),
@@ -81,6 +82,7 @@ def _row(one: SweepRun, runs: Sequence[SweepRun]) -> list[str]:
         f"{one.run.dataset} ({one.run.challenges})",
         str(one.run.n),
         "" if one.run.temperature is None else f"{one.run.temperature:g}",
+        *([one.run.prompt or ""] if tells_prompt(other.run for other in runs) else []),
         str(one.run.state),
         f"{one.progress.judged}/{one.progress.planned}",
         *(scores.get(k, "") for k in _ks(runs)),
@@ -93,7 +95,8 @@ def _ks(runs: Sequence[SweepRun]) -> list[int]:
 
 
 def _sentences(best: Best, summary: SweepSummary) -> Iterator[str]:
-    names = {one.run.id: _setting(one) for one in summary.runs}
+    has_prompt = tells_prompt(one.run for one in summary.runs)
+    names = {one.run.id: _setting(one, has_prompt=has_prompt) for one in summary.runs}
     tie = f"a tie of {len(best.run_ids)}, " if len(best.run_ids) > 1 else ""
     yield f"best on {best.dataset}: {tie}pass@{best.score.k} {score_text(best.score)}"
     for run_id in best.run_ids:
@@ -107,9 +110,10 @@ def _sentences(best: Best, summary: SweepSummary) -> Iterator[str]:
         yield f"  {runs} of {best.dataset} without a pass@{best.score.k} yet"
 
 
-def _setting(one: SweepRun) -> str:
+def _setting(one: SweepRun, *, has_prompt: bool) -> str:
     temperature = "" if one.run.temperature is None else f", temperature {one.run.temperature:g}"
-    return f"{one.run.model}, n {one.run.n}{temperature} (run {one.run.id})"
+    prompt = f", prompt {one.run.prompt}" if has_prompt and one.run.prompt else ""
+    return f"{one.run.model}, n {one.run.n}{temperature}{prompt} (run {one.run.id})"
 
 
 def _run_object(one: SweepRun) -> dict[str, object]:
@@ -122,6 +126,7 @@ def _run_object(one: SweepRun) -> dict[str, object]:
         "dataset": run.dataset,
         "n": run.n,
         "temperature": run.temperature,
+        "prompt": run.prompt,
         "seed": run.seed,
         "challenges": run.challenges,
         "completions": progress.planned,

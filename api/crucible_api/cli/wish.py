@@ -48,6 +48,8 @@ class Wish:
     cpu_seconds: float | None
     memory_mib: int | None
     priority: int
+    #: files, or the word for our own wording
+    prompts: tuple[str, ...] = ()
     file: SweepFile | None = None
     #: the names of the fields above that the file decided
     of_file: frozenset[str] = frozenset()

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from crucible_api.cli.compare import warn_of_differences
 from crucible_api.cli.following import demand
 from crucible_api.cli.options import Gate
 from crucible_api.cli.output import Voice, coverage_text
@@ -153,3 +154,35 @@ def test_no_gate_is_met_by_a_part_of_the_dataset_unless_that_is_allowed() -> Non
     demand([_partial()], Gate(1, 0.5, allows_partial=True))
     with pytest.raises(GateNotMet):
         demand([_partial()], Gate(1, 0.9, allows_partial=True))
+
+
+def _asked_in(prompt: str | None, model: str = "m") -> RunSummary:
+    found = _summary(model=model)
+    return replace(found, run=replace(found.run, id=f"of-{model}-{prompt}", prompt=prompt))
+
+
+def test_a_prompt_of_ones_own_is_shown_beside_every_score(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show([_asked_in("terse@12345678")], Voice())
+    title, row = capsys.readouterr().out.splitlines()[:2]
+    assert title.index("prompt") == row.index("terse@12345678")
+    show([_asked_in(None), _asked_in("terse@12345678")], Voice())
+    assert " prompt " in capsys.readouterr().out
+    show([_asked_in("default"), _asked_in(None)], Voice())
+    assert "prompt" not in capsys.readouterr().out.splitlines()[0]
+    assert document([_asked_in("terse@12345678")])["prompt"] == "terse@12345678"
+
+
+def test_a_comparison_of_models_warns_where_the_prompts_differ_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for a, b in (
+        (_asked_in("default"), _asked_in("terse@12345678")),
+        (_asked_in("default"), _asked_in("default", "other")),
+        (_asked_in(None), _asked_in("terse@12345678", "other")),
+    ):
+        warn_of_differences(a, b, Voice())
+    assert capsys.readouterr().err == ""
+    warn_of_differences(_asked_in("default"), _asked_in("terse@12345678", "other"), Voice())
+    assert "different prompts too: default and terse@12345678" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from crucible_api.cli.options import Gate
 from crucible_api.cli.output import Voice
 from crucible_api.cli.wish import Wish, read_wish
 from crucible_infra.errors import FormatError, InvalidInput
+from crucible_tasks.generation import ModelIdentity
 
 WISH = Wish(
     models=(),
@@ -94,7 +95,7 @@ def test_the_matrix_has_every_combination_model_by_model(
         temperatures=(0.2, 0.2, 0.8),
         priority=3,
     )
-    found = matrix.plan_matrix(wish, [scripted_run.dataset()], Voice()).plans
+    found = matrix.plan_matrix(wish, [scripted_run.dataset()], [None], Voice()).plans
     assert len(found) == 2 * 2 * 2 * 2
     assert [plan.model.spec for plan in found[::4]] == ["a?base", "b?base", "a?chat", "b?chat"]
     assert [(plan.n, plan.sampling.temperature) for plan in found[:4]] == [
@@ -103,9 +104,74 @@ def test_the_matrix_has_every_combination_model_by_model(
     assert {(plan.sweep_id, plan.priority) for plan in found} == {(found[0].sweep_id, 3)}
     assert found[0].sweep_id is not None
     (alone,) = matrix.plan_matrix(
-        replace(WISH, models=("a",)), [scripted_run.dataset()], Voice()
+        replace(WISH, models=("a",)), [scripted_run.dataset()], [None], Voice()
     ).plans
     assert alone.sweep_id is None
     many = replace(WISH, models=("a",), temperatures=tuple(t / 1000 for t in range(1001)))
     with pytest.raises(InvalidInput, match="has 1001 runs; at most 1000"):
-        matrix.plan_matrix(many, [scripted_run.dataset()], Voice())
+        matrix.plan_matrix(many, [scripted_run.dataset()], [None], Voice())
+
+
+def _wordings(directory: Path, monkeypatch: pytest.MonkeyPatch, **texts: str) -> None:
+    monkeypatch.chdir(directory)
+    for name, text in texts.items():
+        (directory / f"{name}.txt").write_text(text)
+
+
+def test_a_wording_is_asked_for_once_whatever_its_file_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _wordings(tmp_path, monkeypatch, a="A {request}", b="B {request}", c="A {request}")
+    assert matrix.open_wordings(WISH) == [None]
+    prompts = ("a.txt", "default", "b.txt", "./a.txt", "c.txt", "default")
+    found = matrix.open_wordings(replace(WISH, prompts=prompts))
+    assert [one and one.path for one in found] == ["a.txt", None, "b.txt"]
+
+
+def test_every_model_that_reads_prompts_is_asked_in_every_wording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _wordings(tmp_path, monkeypatch, a="A {request}")
+    live = replace(scripted_run.MODEL, spec="live", server="ollama 0.5.1")
+    monkeypatch.setattr(model_choice, "choose", lambda *_: Choice((live, scripted_run.MODEL)))
+    wish = replace(WISH, prompts=("default", "a.txt"), temperatures=(0.2, 0.8))
+    found = matrix.plan_matrix(
+        wish, [scripted_run.dataset()], matrix.open_wordings(wish), Voice()
+    ).plans
+    assert [
+        (plan.model.server, plan.sampling.temperature, plan.wording and plan.wording.name)
+        for plan in found
+    ] == [
+        *(("ollama 0.5.1", t, name) for t in (0.2, 0.8) for name in (None, "a")),
+        ("replay", 0.2, None),
+        ("replay", 0.8, None),
+    ]
+
+
+def test_a_wording_that_no_base_model_can_continue_is_blamed_on_the_file_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _wordings(tmp_path, monkeypatch, a="{request}\nThanks!")
+    wish = _read(tmp_path, "n: 1\nprompts:\n- default\n- a.txt\n")
+    live = replace(scripted_run.MODEL, server="ollama 0.5.1")
+    wordings = matrix.open_wordings(wish)
+
+    def planned(*models: ModelIdentity) -> int:
+        monkeypatch.setattr(model_choice, "choose", lambda *_: Choice(models))
+        dataset = scripted_run.dataset()
+        return len(matrix.plan_matrix(wish, [dataset], wordings, Voice()).plans)
+
+    with pytest.raises(FormatError, match=r"s\.yaml:4: prompts: a\.txt: text follows") as caught:
+        planned(live)
+    assert "--style chat" in (caught.value.hint or "")
+    assert planned(replace(live, style="chat")) == 2
+    assert planned(scripted_run.MODEL) == 1
+
+
+def test_a_missing_prompt_file_is_blamed_on_the_line_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _wordings(tmp_path, monkeypatch)
+    wish = _read(tmp_path, "prompts: nosuch.txt")
+    with pytest.raises(FormatError, match=r"s\.yaml:1: prompts: nosuch\.txt: No such file"):
+        matrix.open_wordings(wish)

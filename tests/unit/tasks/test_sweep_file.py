@@ -18,6 +18,7 @@ models:
 datasets: [humaneval+, mbpp+]
 temperatures: [0.2, 0.8]
 styles: chat
+prompts: [default, a folder/terse.txt]
 n: [1, 20]
 k: [1, 10]
 seed: 7
@@ -49,6 +50,7 @@ def test_every_key_is_read_as_what_it_is(tmp_path: Path) -> None:
     assert found.models == ("ollama:qwen2.5-coder:1.5b", "no")
     assert (found.datasets, found.temperatures) == (("humaneval+", "mbpp+"), (0.2, 0.8))
     assert (found.styles, found.n, found.k) == (("chat",), (1, 20), (1, 10))
+    assert found.prompts == ("default", "a folder/terse.txt")
     assert (found.seed, found.limit, found.priority) == (7, 50, -3)
     assert (found.top_p, found.max_tokens) == (0.9, 512)
     assert (found.cpu_seconds, found.memory_mib) == (2.5, 1024)
