@@ -22,6 +22,7 @@ _TALKERS = (
     "celery.worker.consumer.consumer",
     "celery.worker.request",
     "celery.worker.pidbox",
+    "celery.backends.base",
     "celery.backends.redis",
 )
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: EX_UNAVAILABLE: this host cannot do it, so starting it again cannot help
 CANNOT_SERVE = 69
 
+#: a door waits for the result, and gives up after some seconds
+_RESULT_TRIES = 5
+
 #: seconds that handing tasks back may take once somebody wants it to end now
 _LAST_SECONDS = 3.0
 
@@ -37,6 +40,8 @@ def serve(duty: Duty, member: str, voice: Voice) -> None:
     from crucible_tasks.reconnection import settle_after
 
     _quieten()
+    # after a silent cut, every connection of the pool for results is dead and says so once
+    app.conf.update(result_backend_always_retry=True, result_backend_max_retries=_RESULT_TRIES)
     try:
         _try_sandbox(duty)
     except CrucibleError as error:
