@@ -160,7 +160,7 @@ def _check_no_row_twice(workshop: Workshop, run_id: str) -> None:
             assert len(rows) == len(set(rows)) == 12
 
 
-@pytest.mark.parametrize(("engine", "examples"), [("sqlite", 40), ("postgres", 10)])
+@pytest.mark.parametrize(("engine", "examples"), [("sqlite", 25), ("postgres", 8)])
 def test_every_order_of_messages_ends_in_the_same_scores(
     engine: str, examples: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
