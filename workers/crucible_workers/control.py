@@ -24,14 +24,15 @@ A stopped or paused run still stores what arrives, but sends nothing more. Worke
 few messages that are under way.
 
 At scale. The unit of cost is a message, not a completion: storing an answer and sending what comes
-next takes some ten statements, about 10 ms of one core in Python and as much in Postgres, whatever
-the size of the run (`tests/performance/controller_ceiling.py`). An answer of a live model brings 8
-completions and each is stored twice, with its text and with its verdict: some 400 completions a
-second and controller. Recorded answers come 200 at a time, which is ten times as many.
+next takes some ten statements, about 10 ms of one core in Python and 5 ms in Postgres, whatever the
+size of the run (`tests/performance/controller_ceiling.py`). An answer of a live model brings 8
+completions and each is stored twice, with its text and with its verdict: 400 completions a second
+and controller, or 275 where it shares its core with Postgres. Recorded answers come 200 at a time,
+which is ten times as many.
 100 hosts that sample 10 completions a second each (300 tokens at 3,000 a second) make 1,000 a
 second: 10^8 completions take 28 hours and want three controllers. These take turns on a run's row,
 so a sweep needs at least three runs, which one of that size has. What breaks first, and what to do:
-1. one run's row: 100 messages a second. Larger batches: 32 completions a message are 1,600/s.
+1. one run's row: 100 messages a second. Larger batches: 32 completions a message are 1,400/s.
 2. the primary keys of completions and verdicts, some 100 bytes a row, outgrow Postgres' memory at
    10^8 rows (10 GB each) of some 120 GB of data. Partition both tables by hash of run_id, which
    every one of their keys and queries begins with.
