@@ -10,8 +10,9 @@ When a checkup begins
 What it costs
     At most `share` of the slots' time while they are busy: a checkup that lent `s` seconds of `n`
     slots pays for the next s / (n * share) seconds, and until those are over only an idle host has
-    another. A pair takes some 10 ms of its slot, so every slot has one in 2 s (0.5 %); the endless
-    program takes 0.1 s of one slot in 30 s (0.33 % of one slot, 0.17 % of two).
+    another, once a `period` at least. A pair takes some 10 ms of its slot, so every slot has one in
+    2 s (0.5 %); the endless program takes 0.1 s of one slot in 30 s (0.33 % of one slot, 0.17 % of
+    two).
 
 A canary with a wrong verdict makes everything void that was found since the last checkup that held,
 and is judged again, with a pair in every slot, while nothing else is. If one is wrong again, the
@@ -226,7 +227,9 @@ class Custody:
             return -math.inf
         idle = math.inf
         if not self._working:
-            idle = max(self._idle_since + self._pace.idle, self._paid_until - self._pace.credit)
+            # nobody waits for an idle host's canaries longer than for a busy one's
+            bound = min(self._paid_until - self._pace.credit, self._since + self._pace.period)
+            idle = max(self._idle_since + self._pace.idle, bound)
         return min(idle, max(self._since + self._pace.period, self._paid_until))
 
     def _settle(self) -> None:

@@ -118,6 +118,15 @@ def test_an_idle_host_sends_before_the_period_is_over(office: Opens, real: SlotS
     desk.wait_for(1)
 
 
+def test_an_idle_host_whose_canaries_were_dear_waits_no_longer_than_the_period(
+    office: Opens, real: SlotSandbox
+) -> None:
+    desk = office(real, Pace(period=0.2, idle=0.02, share=1e-9, credit=0.0, dearest=1e9))
+    for count in (1, 2, 3):
+        desk.judge("a", RIGHT)
+        desk.wait_for(count)
+
+
 @pytest.mark.parametrize("kind", [Forging, Failing])
 def test_a_sick_host_voids_what_it_found_and_refuses_the_rest(
     office: Opens, real: SlotSandbox, kind: type[SickSandbox]
