@@ -22,9 +22,8 @@ develop: $(VENV)/developing ## the same, with what tests and checks need
 benchmark: setup ## benchmark a model on the real HumanEval, or prove the installation
 	@$(BIN)/crucible benchmark
 
-# three at once on two cores, because most of what is tested waits for something
 test: develop ## run every test; brings its own Redis and Postgres
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: develop ## formatting, lint, types and layers
 	$(BIN)/ruff format --check .
