@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Hashable
-from contextlib import suppress
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from kombu.exceptions import OperationalError
@@ -26,8 +27,8 @@ from crucible_tasks.redis_transport import unacknowledged
 #: before the tag of a message that was acknowledged
 _RETAINED = "retained."
 
-#: of workers that are no members, such as Celery's own `celery worker`
-_OF_STRANGERS = "unacked"
+#: of workers that are no members, such as Celery's own `celery worker`: Kombu's own keys
+_OF_STRANGERS, _SINCE_OF_STRANGERS = "unacked", "unacked_index"
 
 #: messages looked at in one answer of Redis, some 8 KB each
 _AT_ONCE = 100
@@ -39,14 +40,34 @@ if message then redis.call('HSET', KEYS[1], ARGV[2], message) end
 """
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """Messages that workers hold."""
+
+    messages: int
+    #: seconds since the epoch, when the first of them was taken; None without any
+    oldest_at: float | None
+
+
 def transport_options(member: str) -> dict[str, Any]:
     """Kombu's options that make this worker's holdings its own."""
     return {
         **app.conf.broker_transport_options,
         "unacked_key": _KEY + member,
-        "unacked_index_key": f"{_KEY}{member}.since",
+        "unacked_index_key": _since(member),
         "unacked_mutex_key": f"{_KEY}{member}.mutex",
     }
+
+
+@contextmanager
+def _channel_of(member: str) -> Iterator[Any]:
+    """A channel that takes this worker's holdings for its own."""
+    with app.connection_for_write(transport_options=transport_options(member)) as connection:
+        yield connection.default_channel
+
+
+def _since(member: str) -> str:
+    return f"{_KEY}{member}.since"
 
 
 def hand_back(member: str) -> int:
@@ -54,8 +75,7 @@ def hand_back(member: str) -> int:
 
     Several may do so at once: each message moves in one transaction, once.
     """
-    with app.connection_for_write(transport_options=transport_options(member)) as connection:
-        channel = connection.default_channel
+    with _channel_of(member) as channel:
         with channel.conn_or_acquire() as client:
             tags = {tag.decode() for tag in client.hkeys(_KEY + member)}
         twice = {tag for tag in tags if tag.removeprefix(_RETAINED) in tags - {tag}}
@@ -74,8 +94,7 @@ def settle(member: str, running: Collection[str]) -> int:
     """
     done = frozenset(unacknowledged)
     count = 0
-    with app.connection_for_write(transport_options=transport_options(member)) as connection:
-        channel = connection.default_channel
+    with _channel_of(member) as channel:
         with channel.conn_or_acquire() as client:
             held = client.hgetall(_KEY + member)
         for key, content in held.items():
@@ -101,12 +120,26 @@ def are_held(run_id: str, queues: Collection[str]) -> bool:
         client = roster.redis_client()
         held = any(
             name in message
-            for member in (*roster.members(), None)
-            for message in client.hvals(_KEY + member if member else _OF_STRANGERS)
+            for key in (_OF_STRANGERS, *(_KEY + member for member in roster.members()))
+            for message in client.hvals(key)
         )
         return held or any(_waits(client, name, queue) for queue in queues)
     except (*roster.redis_errors(), OperationalError):
         return True
+
+
+def under_way(client: Any) -> UnderWay:
+    """What all workers hold, asked for in two round trips. Raises what Redis' client raises."""
+    members = roster.members(client=client)
+    pipe = client.pipeline()
+    for key in (_OF_STRANGERS, *(_KEY + member for member in members)):
+        pipe.hlen(key)
+    for key in (_SINCE_OF_STRANGERS, *map(_since, members)):
+        pipe.zrange(key, 0, 0, withscores=True)
+    answers = pipe.execute()
+    half = len(answers) // 2
+    first = [at for oldest in answers[half:] for _, at in oldest]
+    return UnderWay(sum(answers[:half]), min(first, default=None))
 
 
 def _waits(client: Any, name: bytes, queue: str) -> bool:

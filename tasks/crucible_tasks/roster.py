@@ -84,9 +84,9 @@ def gone(kinds: Sequence[str] = QUEUES) -> tuple[str, ...]:
     return tuple(name for name, line in _read(kinds) if line is None)
 
 
-def members(kinds: Sequence[str] = QUEUES) -> tuple[str, ...]:
+def members(kinds: Sequence[str] = QUEUES, client: Any = None) -> tuple[str, ...]:
     """The names of all workers of these kinds, present or gone."""
-    pipe = redis_client().pipeline()
+    pipe = (client or redis_client()).pipeline()
     for kind in kinds:
         pipe.smembers(_NAMES + kind)
     found: defaultdict[str, set[str]] = defaultdict(set)

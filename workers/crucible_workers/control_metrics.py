@@ -20,7 +20,7 @@ from crucible_infra.database import Database, open_database
 from crucible_infra.database.totals import Totals, totals
 from crucible_infra.errors import StorageError
 from crucible_infra.metrics import Figure
-from crucible_tasks import control
+from crucible_tasks import control, holdings
 from crucible_tasks.celery_app import QUEUES
 from crucible_tasks.planning import RunState
 
@@ -66,7 +66,7 @@ class BrokerState:
 
     #: messages by queue
     waiting: dict[str, int]
-    #: messages handed to a worker that has not acknowledged them
+    #: messages handed to workers that have not acknowledged them
     unacknowledged: int
     #: since the epoch, when the first of them was handed out; None without any
     oldest_at: float | None
@@ -113,12 +113,12 @@ def read_broker(connection: Any) -> BrokerState:
     channel = connection.channel()
     client = channel.client
     names = {*QUEUES, *_bound_queues(client)}
-    oldest = client.zrange(channel.unacked_index_key, 0, 0, withscores=True)
+    held = holdings.under_way(client)
     return BrokerState(
         # Kombu adds its priorities up
         {name: channel.queue_declare(name).message_count for name in sorted(names)},
-        client.hlen(channel.unacked_key),
-        oldest[0][1] if oldest else None,
+        held.messages,
+        held.oldest_at,
     )
 
 

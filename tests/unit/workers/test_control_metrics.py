@@ -86,6 +86,25 @@ def test_messages_are_counted_by_queue_with_those_of_models_nobody_knows(redis_u
     assert (state.unacknowledged, state.oldest_at) == (1, 5.0)
 
 
+def test_what_every_worker_holds_is_counted(redis_url: str) -> None:
+    members = {"evaluation.one": 7.0, "generation.two": 6.0}
+    with Connection(redis_url) as connection:
+        client = connection.channel().client
+        keys = []
+        for member, taken_at in members.items():
+            names, held = f"crucible.workers.{member.split('.')[0]}", f"crucible.held.{member}"
+            client.sadd(names, member)
+            client.hset(held, mapping={"tag": "message", "retained.other": "message"})
+            client.zadd(f"{held}.since", {"tag": taken_at})
+            keys += [names, held, f"{held}.since"]
+        try:
+            state = control_metrics.read_broker(connection)
+        finally:
+            client.delete(*keys)
+
+    assert (state.unacknowledged, state.oldest_at) == (4, 6.0)
+
+
 def test_a_slow_source_is_asked_rarely() -> None:
     clock = scripted_run.Clock()
     asked = []
