@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli.files import STDOUT
@@ -12,6 +13,14 @@ from crucible_api.cli.output import Column, Voice, coverage_text, duration, perc
 if TYPE_CHECKING:
     from crucible_api.reports import Gap, RunInfo, RunSummary
     from crucible_tasks.scores import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some columns of a table, and what each row has in them."""
+
+    columns: tuple[Column, ...]
+    cells: tuple[tuple[str, ...], ...]
 
 
 def show(summaries: Sequence[RunSummary], voice: Voice, *, output: str | None = None) -> None:
@@ -24,7 +33,7 @@ def show(summaries: Sequence[RunSummary], voice: Voice, *, output: str | None = 
     if voice.is_json:
         voice.data(document(summaries))
         return
-    voice.table(_columns(summaries), [_row(summary, summaries) for summary in summaries])
+    _show_table(summaries, voice)
     voice.answer("")
     for summary in summaries:
         prefix = f"{summary.run.id}: " if len(summaries) > 1 else ""
@@ -110,42 +119,64 @@ def tells_prompt(runs: Iterable[RunInfo]) -> bool:
     return any(run.prompt not in (None, DEFAULT) for run in runs)
 
 
-def _columns(summaries: Sequence[RunSummary]) -> list[Column]:
-    return [
+def prompt_part(runs: Sequence[RunInfo]) -> Part:
+    """Which prompt each was asked with, where `tells_prompt`."""
+    if not tells_prompt(runs):
+        return Part((), ((),) * len(runs))
+    return Part((Column("prompt"),), tuple((run.prompt or "",) for run in runs))
+
+
+def score_part(scores: Sequence[Sequence[Score]]) -> Part:
+    """A column for every k that occurs."""
+    ks = sorted({score.k for of_one in scores for score in of_one})
+    known = [{score.k: score_text(score) for score in of_one} for of_one in scores]
+    return Part(
+        tuple(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in ks),
+        tuple(tuple(of_one.get(k, "") for k in ks) for of_one in known),
+    )
+
+
+def _show_table(summaries: Sequence[RunSummary], voice: Voice) -> None:
+    temperatures = _temperature_part(summaries)
+    prompts = prompt_part([summary.run for summary in summaries])
+    scores = score_part([summary.scores for summary in summaries])
+    columns = [
         Column("model", style="bold"),
         Column("dataset"),
         Column("n", is_number=True),
-        *([Column("temperature", is_number=True)] if _differ_in_temperature(summaries) else []),
-        *([Column("prompt")] if tells_prompt(summary.run for summary in summaries) else []),
-        *(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in _ks(summaries)),
+        *temperatures.columns,
+        *prompts.columns,
+        *scores.columns,
         Column("coverage", is_number=True),
         Column("isolation", is_whole=True),
         Column("time", is_number=True),
         Column("run", is_whole=True),
     ]
-
-
-def _row(summary: RunSummary, summaries: Sequence[RunSummary]) -> list[str]:
-    run = summary.run
-    scores = {score.k: score_text(score) for score in summary.scores}
-    temperature = "" if run.temperature is None else f"{run.temperature:g}"
-    return [
-        run.model,
-        f"{run.dataset} ({run.challenges})",
-        str(run.n),
-        *([temperature] if _differ_in_temperature(summaries) else []),
-        *([run.prompt or ""] if tells_prompt(one.run for one in summaries) else []),
-        *(scores.get(k, "") for k in _ks(summaries)),
-        coverage_text(summary.quality.coverage),
-        isolation_text(summary.isolation),
-        "" if summary.seconds is None else duration(summary.seconds),
-        run.id,
+    rows = [
+        [
+            summary.run.model,
+            f"{summary.run.dataset} ({summary.run.challenges})",
+            str(summary.run.n),
+            *temperatures.cells[place],
+            *prompts.cells[place],
+            *scores.cells[place],
+            coverage_text(summary.quality.coverage),
+            isolation_text(summary.isolation),
+            "" if summary.seconds is None else duration(summary.seconds),
+            summary.run.id,
+        ]
+        for place, summary in enumerate(summaries)
     ]
+    voice.table(columns, rows)
 
 
-def _ks(summaries: Sequence[RunSummary]) -> list[int]:
-    return sorted({score.k for summary in summaries for score in summary.scores})
+def temperature_text(run: RunInfo) -> str:
+    """Empty where nothing was sampled."""
+    return "" if run.temperature is None else f"{run.temperature:g}"
 
 
-def _differ_in_temperature(summaries: Sequence[RunSummary]) -> bool:
-    return len({summary.run.temperature for summary in summaries}) > 1
+def _temperature_part(summaries: Sequence[RunSummary]) -> Part:
+    if len({summary.run.temperature for summary in summaries}) < 2:
+        return Part((), ((),) * len(summaries))
+    cells = tuple((temperature_text(summary.run),) for summary in summaries)
+    return Part((Column("temperature", is_number=True),), cells)

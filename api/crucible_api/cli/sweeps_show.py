@@ -9,7 +9,14 @@ import click
 
 from crucible_api.cli import options
 from crucible_api.cli.output import Column, Voice, plural
-from crucible_api.cli.report import score_object, score_text, tells_prompt
+from crucible_api.cli.report import (
+    prompt_part,
+    score_object,
+    score_part,
+    score_text,
+    tells_prompt,
+    temperature_text,
+)
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -54,44 +61,42 @@ def command(voice: Voice, *, sweep: str, k: int | None) -> None:
             }
         )
         return
-    voice.table(_columns(summary.runs), [_row(one, summary.runs) for one in summary.runs])
+    _show_table(summary.runs, voice)
     voice.answer("")
     voice.answer(f"sweep {summary.info.id}: {sweeps_list.states_text(summary.info)}")
     for best in summary.best:
         voice.answer("\n".join(_sentences(best, summary)))
 
 
-def _columns(runs: Sequence[SweepRun]) -> list[Column]:
-    return [
+def _show_table(runs: Sequence[SweepRun], voice: Voice) -> None:
+    prompts = prompt_part([one.run for one in runs])
+    scores = score_part([one.scores for one in runs])
+    columns = [
         Column("model", style="bold"),
         Column("dataset"),
         Column("n", is_number=True),
         Column("temperature", is_number=True),
-        *([Column("prompt")] if tells_prompt(one.run for one in runs) else []),
+        *prompts.columns,
         Column("state", is_whole=True),
         Column("judged", is_number=True),
-        *(Column(f"pass@{k}  [95 % interval]", is_number=True) for k in _ks(runs)),
+        *scores.columns,
         Column("run", is_whole=True),
     ]
-
-
-def _row(one: SweepRun, runs: Sequence[SweepRun]) -> list[str]:
-    scores = {score.k: score_text(score) for score in one.scores}
-    return [
-        one.run.model,
-        f"{one.run.dataset} ({one.run.challenges})",
-        str(one.run.n),
-        "" if one.run.temperature is None else f"{one.run.temperature:g}",
-        *([one.run.prompt or ""] if tells_prompt(other.run for other in runs) else []),
-        str(one.run.state),
-        f"{one.progress.judged}/{one.progress.planned}",
-        *(scores.get(k, "") for k in _ks(runs)),
-        one.run.id,
+    rows = [
+        [
+            one.run.model,
+            f"{one.run.dataset} ({one.run.challenges})",
+            str(one.run.n),
+            temperature_text(one.run),
+            *prompts.cells[place],
+            str(one.run.state),
+            f"{one.progress.judged}/{one.progress.planned}",
+            *scores.cells[place],
+            one.run.id,
+        ]
+        for place, one in enumerate(runs)
     ]
-
-
-def _ks(runs: Sequence[SweepRun]) -> list[int]:
-    return sorted({score.k for one in runs for score in one.scores})
+    voice.table(columns, rows)
 
 
 def _sentences(best: Best, summary: SweepSummary) -> Iterator[str]:
