@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,13 +42,9 @@ def send(signature: Signature) -> AsyncResult:
 
     Raises BrokerUnavailable, within 5 s on a process' first send, when the broker does not answer.
     """
-    try:
+    with _broker_named():
         _reach_broker()
         return signature.apply_async()
-    except Exception as error:
-        if _is_lost_broker(error):
-            raise _broker_unavailable(error) from error
-        raise
 
 
 def send_patiently(signature: Signature) -> None:
@@ -60,14 +58,10 @@ def send_patiently(signature: Signature) -> None:
 
 def backlog(queue: str) -> int:
     """How many messages of a queue no worker has taken yet. Raises BrokerUnavailable."""
-    try:
+    with _broker_named():
         _reach_broker()
         with app.pool.acquire(block=True) as connection:
             declared = connection.default_channel.queue_declare(queue)
-    except Exception as error:
-        if _is_lost_broker(error):
-            raise _broker_unavailable(error) from error
-        raise
     count: int = declared.message_count
     return count
 
@@ -82,7 +76,8 @@ def send_and_wait(
     """
     queue = contract.queue_for(request)
     if queue != contract.queue:
-        _reach()
+        with _broker_named():
+            _reach_broker()
         demand_served(queue, str(getattr(request, "model", queue)))
     # an answer after the time-out would be work for nobody
     answer = send(contract.signature(request).set(expires=timeout_seconds))
@@ -125,19 +120,17 @@ def ask_workers(command: str, timeout_seconds: float) -> list[Any]:
 
     Waits all of it, because nobody knows how many workers there are. Raises BrokerUnavailable.
     """
-    try:
+    with _broker_named():
         _reach_broker()
         answers = app.control.broadcast(command, reply=True, timeout=timeout_seconds)
-    except Exception as error:
-        if _is_lost_broker(error):
-            raise _broker_unavailable(error) from error
-        raise
     return [answer for one in answers or () for answer in one.values()]
 
 
-def _reach() -> None:
+@contextmanager
+def _broker_named() -> Iterator[None]:
+    """Raise BrokerUnavailable for whatever a lost broker makes a block raise."""
     try:
-        _reach_broker()
+        yield
     except Exception as error:
         if _is_lost_broker(error):
             raise _broker_unavailable(error) from error
