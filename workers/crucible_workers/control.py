@@ -272,8 +272,7 @@ class Controller:
             if run is None or run.state != RunState.RUNNING:
                 return False
             under_way = unanswered_attempts(connection, run_id)
-        is_doubtful = self.leases.are_doubtful(run, under_way, self.now())
-        return is_doubtful and not self.leases.holds(run)
+        return bool(self.leases.lost(run, under_way, self.now())) and not self.leases.holds(run)
 
     def _dispatcher(self) -> Dispatcher:
         return Dispatcher(

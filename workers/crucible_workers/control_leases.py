@@ -43,12 +43,8 @@ class Leases:
     #: None where silence alone counts
     is_held: IsHeld | None = None
 
-    def are_doubtful(self, run: RunRow, rows: tuple[AttemptRow, ...], now: float) -> bool:
-        """Whether any of these rows, which are under way, may be lost."""
-        return any(self._is_doubtful(run, row, now) for row in rows)
-
     def lost(self, run: RunRow, rows: tuple[AttemptRow, ...], now: float) -> tuple[AttemptRow, ...]:
-        """The doubtful rows, as they are when nobody has answered."""
+        """Those of the rows under way that may be lost, as they are when nobody has answered."""
         return tuple(_lost(row) for row in rows if self._is_doubtful(run, row, now))
 
     def holds(self, run: RunRow) -> bool:
