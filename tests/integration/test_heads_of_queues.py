@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import broker_script
 from services import RedisServer
 
 _SCRIPT = """
@@ -30,17 +28,5 @@ with app.connection_for_write() as connection:
 
 
 def test_the_head_of_a_queue_is_taken_first(redis_of_my_own: RedisServer, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "CRUCIBLE_BROKER_URL": redis_of_my_own.url,
-        "CRUCIBLE_HOME": str(tmp_path / "home"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.stdout.split() == ["3", "urgent", "first", "second"], done.stderr
+    said = broker_script.run(_SCRIPT, redis_of_my_own, tmp_path / "home")
+    assert said.split() == ["3", "urgent", "first", "second"]

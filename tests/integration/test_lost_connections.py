@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import broker_script
 from services import RedisServer
 
 _SCRIPT = """
@@ -52,18 +50,7 @@ say(count, client.llen("controller"), len(held), b"running" in held[0])
 
 
 def test_what_was_held_is_settled(redis_of_my_own: RedisServer, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "CRUCIBLE_BROKER_URL": redis_of_my_own.url,
-        "CRUCIBLE_HOME": str(tmp_path / "home"),
-    }
-    child = subprocess.Popen(
-        [sys.executable, "-c", _SCRIPT],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    child = broker_script.start(_SCRIPT, redis_of_my_own, tmp_path / "home")
     assert child.stdin is not None
     assert child.stdout is not None
     found = []

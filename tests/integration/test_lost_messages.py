@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import redis
 
+import broker_script
 from services import RedisServer
 
 _SEND = """
@@ -43,17 +41,6 @@ with app.connection_for_write(transport_options=options) as connection:
 """
 
 
-def _run(script: str, server: RedisServer, home: Path) -> str:
-    environment = {
-        **os.environ,
-        "CRUCIBLE_BROKER_URL": server.url,
-        "CRUCIBLE_HOME": str(home),
-    }
-    words = [sys.executable, "-c", script]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
@@ -61,12 +48,12 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_message_is_found_where_it_is(redis_of_my_own: RedisServer, home: Path) -> None:
     def found() -> str:
-        return _run(_ASK, redis_of_my_own, home)
+        return broker_script.run(_ASK, redis_of_my_own, home)
 
     assert found() == "False"
-    _run(_SEND, redis_of_my_own, home)
+    broker_script.run(_SEND, redis_of_my_own, home)
     assert found() == "True"
-    _run(_TAKE, redis_of_my_own, home)
+    broker_script.run(_TAKE, redis_of_my_own, home)
     with redis.Redis.from_url(redis_of_my_own.url) as client:
         assert client.llen("controller") == 0
         assert found() == "True"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import redis
 
+import broker_script
 from services import RedisServer
 
 _SCRIPT = """
@@ -24,22 +22,14 @@ sending.send_patiently(STORE_COMPLETIONS.signature(Generation("run", "task", ())
 
 def test_an_answer_waits_for_the_broker(redis_of_my_own: RedisServer, tmp_path: Path) -> None:
     redis_of_my_own.kill()
-    environment = {
-        **os.environ,
-        "CRUCIBLE_BROKER_URL": redis_of_my_own.url,
-        "CRUCIBLE_HOME": str(tmp_path / "home"),
-    }
-    sender = subprocess.Popen(
-        [sys.executable, "-c", _SCRIPT], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert sender.stdout is not None
-    with sender.stdout as said:
-        assert said.readline() == "sending\n"
-    time.sleep(2)
-    assert sender.poll() is None
+    with broker_script.start(_SCRIPT, redis_of_my_own, tmp_path / "home") as sender:
+        assert sender.stdout is not None
+        assert sender.stdout.readline() == "sending\n"
+        time.sleep(2)
+        assert sender.poll() is None
 
-    redis_of_my_own.start()
+        redis_of_my_own.start()
 
-    assert sender.wait(20) == 0
+        assert sender.wait(20) == 0
     with redis.Redis.from_url(redis_of_my_own.url) as client:
         assert client.llen("controller") == 1
