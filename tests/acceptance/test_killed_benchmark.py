@@ -30,6 +30,13 @@ SHARES = (0.1, 0.5, 0.8)
 #: how it is interrupted, and the exit code that follows
 CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130, signal.SIGTERM: 143}
 
+#: a kill hits anything at any moment; the two polite signals take one way
+INTERRUPTIONS = [
+    *((signal.SIGKILL, share) for share in SHARES),
+    (signal.SIGINT, SHARES[0]),
+    (signal.SIGTERM, SHARES[1]),
+]
+
 #: for a loaded host; what is left of a run should be gone much sooner
 GONE_SECONDS = 5.0
 
@@ -75,8 +82,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(words, _shown(crucible))
 
 
-@pytest.mark.parametrize("share", SHARES)
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize(("number", "share"), INTERRUPTIONS)
 def test_an_interrupted_run_ends_as_an_undisturbed_one(
     crucible: Crucible, undisturbed: Undisturbed, number: signal.Signals, share: float
 ) -> None:
@@ -90,6 +96,9 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(
     if number is signal.SIGKILL:
         # a polite end waits a moment for the programs at hand, which may be the last ones
         assert _count(crucible, "verdicts") < PLANNED, "it had ended before it was killed"
+    else:
+        assert b"stopped; nothing is lost: crucible runs resume" in err
+        assert b"Traceback" not in err
     resumed = crucible("runs", "resume", "latest", "--json")
     assert resumed.code == 0, resumed.err
     assert _shown(crucible) == undisturbed.shown

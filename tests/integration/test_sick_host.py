@@ -60,7 +60,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> list[
     return verdicts_of(crucible)
 
 
-@pytest.mark.parametrize("kind", ["Forging", "Failing", "Overloaded", "Late", "Dead"])
+@pytest.mark.parametrize("kind", ["Forging", "Late", "Dead"])
 def test_a_run_on_a_sick_host_ends_incomplete_and_a_healthy_one_completes_it(
     alone: Crucible, healthy: list[Any], words: list[str], kind: str
 ) -> None:

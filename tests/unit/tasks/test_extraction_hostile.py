@@ -3,21 +3,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crucible_tasks.challenge import Challenge, Language, ScriptTests
+from crucible_tasks.challenge import Challenge
 from crucible_tasks.completion import Finish, Form
 from crucible_tasks.extraction import extract
+from extraction_challenges import CHALLENGES
 
-PROMPT = 'import math\n\n\ndef f(x: int) -> int:\n    """Return x plus one."""\n'
-CHALLENGES = tuple(
-    Challenge("t", language, PROMPT, entry_point, ScriptTests(""), prompt_is_code=is_code)
-    for language in Language
-    for entry_point, is_code in (("f", True), ("f", False), (None, False))
-)
+#: where the process finds what is beside the tests; without pytest, which takes it half a second
+TESTS = Path(__file__).resolve().parents[2]
+
 #: generous beside the second an extraction may take, because test hosts are shared
 MOST_CPU_SECONDS = 6
 
@@ -41,7 +40,7 @@ def test_no_text_kills_the_interpreter_or_takes_long(expression: str) -> None:
     # in a process of its own: a parser that overflows the C stack takes its process along
     script = f"""
 import resource
-from test_extraction_hostile import CHALLENGES, MOST_CPU_SECONDS
+from extraction_challenges import CHALLENGES
 from crucible_tasks.completion import Form
 from crucible_tasks.extraction import extract
 text = {expression}
@@ -53,11 +52,10 @@ for shape, form, number in (
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     extract(shape, form, CHALLENGES[number])
     spent = resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
-    assert spent < MOST_CPU_SECONDS, (form, number, spent)
+    assert spent < {MOST_CPU_SECONDS}, (form, number, spent)
 """
-    here = __file__.rpartition("/")[0]
     run = subprocess.run(
-        [sys.executable, "-c", script], cwd=here, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], cwd=TESTS, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr[-2000:]
 
