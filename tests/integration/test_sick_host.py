@@ -137,8 +137,10 @@ def test_verdicts_in_custody_are_sent_when_a_worker_is_asked_to_stop(
     cluster: Cluster, healthy: list[Any], words: list[str]
 ) -> None:
     crucible = cluster.crucible
-    with cluster.worker("well", WELL, "evaluation"):
+    with cluster.worker("well", WELL, "evaluation") as log:
         assert crucible(*words, "--detach").code == 0
+        # one that is asked to stop before it serves has nothing to send, and ends at once
+        _wait_for(log, "serving")
         time.sleep(0.5)
     # what was judged was sent before the worker ended, and nothing waits for a lease of 15 minutes
     with cluster.worker("next", WELL, "evaluation"):
