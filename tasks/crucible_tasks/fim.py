@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from crucible_infra.errors import InvalidInput
 from crucible_tasks.recipe import Recipe
 
+#: how many tokens a hole adds to a piece
+FIM_TOKENS = 4
+
 #: what half of the pieces is to teach without making the other direction worse
 _USUAL_RATE = 0.5
 
@@ -78,11 +81,6 @@ class FimTokens:
     middle: int
     end: int
     knows_suffix_first: bool
-
-    @property
-    def overhead(self) -> int:
-        """How many tokens it adds to a piece."""
-        return 4
 
 
 @dataclass(frozen=True, slots=True)
