@@ -82,9 +82,7 @@ def holder_of(connection: Connection, name: str) -> FineTuneRow | None:
     return _first(connection, query)
 
 
-def matching_fine_tunes(
-    connection: Connection, text: str, limit: int
-) -> tuple[FineTuneRow, ...]:
+def matching_fine_tunes(connection: Connection, text: str, limit: int) -> tuple[FineTuneRow, ...]:
     """Those with this name, or whose id or its random end begins with this text; newest first."""
     query = select(fine_tunes).where(
         or_(
@@ -147,8 +145,6 @@ def _first(connection: Connection, query: Select[Any]) -> FineTuneRow | None:
     return None if row is None else FineTuneRow(**row)
 
 
-def _newest(
-    connection: Connection, query: Select[Any], limit: int
-) -> tuple[FineTuneRow, ...]:
+def _newest(connection: Connection, query: Select[Any], limit: int) -> tuple[FineTuneRow, ...]:
     ordered = query.order_by(fine_tunes.c.created_at.desc(), fine_tunes.c.id.desc()).limit(limit)
     return tuple(FineTuneRow(**row) for row in connection.execute(ordered).mappings())
