@@ -9,6 +9,7 @@ CrucibleError                      exit code 1
 │   ├── RunNotFound
 │   ├── FineTuneNotFound
 │   ├── NameTaken                     another fine-tune's model is called so
+│   ├── EmptyCorpus                   a tree of which nothing is left to train on
 │   └── UnsupportedLanguage
 ├── GateNotMet                     3  --fail-under or --fail-if-worse
 ├── RunIncomplete                  4  some completions have no verdict
@@ -97,6 +98,10 @@ class FineTuneNotFound(InvalidInput):
 
 class NameTaken(InvalidInput):
     """Another fine-tune's model has this name."""
+
+
+class EmptyCorpus(InvalidInput):
+    """Nothing is left to train on."""
 
 
 class UnsupportedLanguage(InvalidInput):
