@@ -27,6 +27,9 @@ CrucibleError                      exit code 1
 │   ├── SandboxBroken                 a prison died or spoke nonsense
 │   ├── HostSick                      a program whose verdict is certain got another one
 │   └── UnusableTests                 the dataset's own tests cannot be loaded
+├── TrainingError                  1
+│   ├── NotEnoughMemory               to train this model in this way on this host
+│   └── LossDiverged
 ├── StorageError                   1
 │   ├── DatabaseUnavailable
 │   ├── SchemaOutdated
@@ -193,6 +196,18 @@ class HostSick(SandboxError):
 
 class UnusableTests(SandboxError):
     """The challenge's own tests cannot be loaded."""
+
+
+class TrainingError(CrucibleError):
+    """Training failed."""
+
+
+class NotEnoughMemory(TrainingError):
+    """Training needs more memory than there is."""
+
+
+class LossDiverged(TrainingError):
+    """The loss is no longer a number."""
 
 
 class StorageError(CrucibleError):
