@@ -19,6 +19,8 @@ from crucible_tasks import (
     generation,
     measured,
     redis_transport,
+    survey,
+    trial,
 )
 from crucible_tasks.broker_tls import read_address
 
@@ -50,6 +52,8 @@ CONTRACTS = (
     generation.MODELS,
     evaluation.EVALUATION,
     evaluation.HOST,
+    survey.SURVEY,
+    trial.TRIAL,
     control.STORE_COMPLETIONS,
     control.STORE_VERDICTS,
     control.RECONCILE,
@@ -66,6 +70,8 @@ app = Celery(
         "crucible_workers.generate",
         "crucible_workers.evaluate",
         "crucible_workers.check_host",
+        "crucible_workers.survey_repository",
+        "crucible_workers.try_challenge",
         "crucible_workers.control",
         "crucible_workers.capabilities",
         "crucible_workers.control_metrics",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import sys
+import types
 from collections.abc import Collection
 from functools import cached_property
 from typing import Any
@@ -82,7 +83,8 @@ class Namings:
         if self._knows_standard and module not in sys.modules:
             __import__(module)
         found = _look_up(module, path)
-        if not (isinstance(found, type) or callable(found) or self._is_sentinel(found)):
+        is_code = isinstance(found, (type, types.FunctionType))
+        if not (is_code or self._knows_standard or self._is_sentinel(found)):
             raise ValueRefused(name)
         return found
 
