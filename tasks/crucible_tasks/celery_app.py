@@ -20,6 +20,8 @@ from crucible_tasks import (
     generation,
     measured,
     redis_transport,
+    survey,
+    trial,
 )
 from crucible_tasks.broker_tls import read_address
 
@@ -57,6 +59,8 @@ CONTRACTS = (
     evaluation.HOST,
     fine_tuning.FINE_TUNE,
     fine_tuning.STORE_TRAINING,
+    survey.SURVEY,
+    trial.TRIAL,
     control.STORE_COMPLETIONS,
     control.STORE_VERDICTS,
     control.RECONCILE,
@@ -74,6 +78,8 @@ app = Celery(
         "crucible_workers.evaluate",
         "crucible_workers.check_host",
         "crucible_workers.fine_tune",
+        "crucible_workers.survey_repository",
+        "crucible_workers.try_challenge",
         "crucible_workers.control",
         "crucible_workers.capabilities",
         "crucible_workers.control_metrics",
