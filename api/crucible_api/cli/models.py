@@ -37,7 +37,7 @@ Model specs:
   hf:PATH_OR_ID[+ADAPTER]  weights on disk or from the hub
   replay:FILE              recorded completions
   reference                the dataset's own solutions: proves an installation
-  NAME                     whichever server on the usual ports has it
+  NAME                     a fine-tune's model, or whichever server on the usual ports has it
 """
 
 
@@ -51,9 +51,9 @@ def command(voice: Voice, *, spec: str | None) -> None:
 
     with hands(voice):
         if spec is not None:
-            models: Sequence[ModelIdentity] = (model_choice.describe(spec),)
+            models: Sequence[ModelIdentity] = (model_choice.describe(spec, voice),)
         else:
-            models = model_choice.ask(None).models
+            models = (*_registered(), *model_choice.ask(None).models)
     if voice.is_json:
         voice.data(asdict(models[0]) if spec is not None else [asdict(model) for model in models])
         return
@@ -63,6 +63,23 @@ def command(voice: Voice, *, spec: str | None) -> None:
         voice.talk("no model server answers on the usual ports of this host")
     if spec is None and current().default_model:
         voice.talk(f"CRUCIBLE_MODEL is {current().default_model}: asked when no -m is given")
+
+
+def _registered() -> list[ModelIdentity]:
+    """The models that fine-tunes have made."""
+    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_tasks.generation import ModelIdentity
+
+    return [
+        ModelIdentity(
+            spec=adapter.name,
+            name=adapter.name,
+            server=f"fine-tune of {adapter.base}",
+            digest=adapter.artifact,
+            style="",
+        )
+        for adapter in open_fine_tunes(current()).registered()
+    ]
 
 
 def _row(model: ModelIdentity) -> list[str]:

@@ -1,4 +1,4 @@
-"""A training's progress on stderr: a line that changes on a terminal, otherwise one now and then."""
+"""A training's progress on stderr: one line that changes on a terminal, else one now and then."""
 
 from __future__ import annotations
 
