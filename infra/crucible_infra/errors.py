@@ -7,6 +7,7 @@ CrucibleError                      exit code 1
 │   ├── DatasetUnavailable            not in the cache and its home cannot be reached
 │   ├── InvalidModelSpec
 │   ├── RunNotFound
+│   ├── EmptyCorpus                   a tree of which nothing is left to train on
 │   └── UnsupportedLanguage
 ├── GateNotMet                     3  --fail-under or --fail-if-worse
 ├── RunIncomplete                  4  some completions have no verdict
@@ -86,6 +87,10 @@ class InvalidModelSpec(InvalidInput):
 
 class RunNotFound(InvalidInput):
     """No run has this id."""
+
+
+class EmptyCorpus(InvalidInput):
+    """Nothing is left to train on."""
 
 
 class UnsupportedLanguage(InvalidInput):

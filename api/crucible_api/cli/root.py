@@ -19,6 +19,7 @@ COMMANDS = (
     Listed("sweeps", "list and show runs that were planned together", f"{_HERE}.sweeps"),
     Listed("models", "what answers on this host, or what a model spec means", f"{_HERE}.models"),
     Listed("datasets", "the datasets known by name", f"{_HERE}.datasets"),
+    Listed("corpus", "a source tree to training examples", f"{_HERE}.corpus"),
     Listed("doctor", "what on this host makes results unsafe or unreliable", f"{_HERE}.doctor"),
     Listed("worker", "do the work of a cluster on this host", f"{_HERE}.worker"),
     Listed("flower", "the tasks of a cluster in a web page", f"{_HERE}.flower"),

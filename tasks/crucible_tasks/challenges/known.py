@@ -89,6 +89,16 @@ def names() -> tuple[str, ...]:
     return ("humaneval", *_SOURCES, *languages)
 
 
+def here(directory: Path) -> tuple[str, ...]:
+    """The names that need no network: carried by a package, or fetched before."""
+    fetched = [
+        name
+        for name in names()
+        if name != "humaneval" and (directory / source_of(name).file_name).exists()
+    ]
+    return ("humaneval", *fetched)
+
+
 def is_known(name: str) -> bool:
     """Whether `locate` knows this name."""
     return name in names()

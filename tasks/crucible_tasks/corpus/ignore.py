@@ -87,12 +87,13 @@ def _strict(path: Path, prefix: str) -> _Patterns | None:
     try:
         content.decode()
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise FormatError.at(f"{prefix}{OURS}", line, "is not UTF-8") from error
+        place = content.count(b"\n", 0, error.start) + 1
+        raise FormatError.at(f"{prefix}{OURS}", place, "is not UTF-8") from error
     lines = _lines(content)
     for number, line in enumerate(lines, start=1):
         if not _is_usable(line):
-            raise FormatError.at(f"{prefix}{OURS}", number, f"{line.strip()!r} is no pattern")
+            shown = line.strip().encode("latin-1").decode()
+            raise FormatError.at(f"{prefix}{OURS}", number, f"{shown!r} is no pattern")
     return _patterns(prefix, lines)
 
 
