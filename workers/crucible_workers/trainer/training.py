@@ -211,8 +211,7 @@ def _arguments(directory: Path, recipe: Recipe, prepared: Preparation) -> SFTCon
         average_tokens_across_devices=True,
         learning_rate=recipe.rate,
         lr_scheduler_type=_SCHEDULES[recipe.schedule],
-        # the first warmed-up step has a rate of 0: a short training cannot afford it
-        warmup_steps=int(recipe.warmup * steps),
+        warmup_steps=_warmup_steps(recipe, steps),
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.clip,
         optim="adamw_torch",
@@ -237,6 +236,12 @@ def _arguments(directory: Path, recipe: Recipe, prepared: Preparation) -> SFTCon
         report_to=[],
         disable_tqdm=True,
     )
+
+
+def _warmup_steps(recipe: Recipe, steps: int) -> int:
+    """The first of them has a rate of 0, so that a single one would only waste a step."""
+    found = int(recipe.warmup * steps)
+    return found if found > 1 else 0
 
 
 def _chosen(choice: Choice, otherwise: bool) -> bool:  # noqa: FBT001 -- the default of a switch

@@ -126,7 +126,9 @@ def _opened(name: str, load_from: Callable[..., Any], directory: Path, **options
 
 def _four_bits(device: torch.device) -> BitsAndBytesConfig:
     if find_spec("bitsandbytes") is None:
-        raise InvalidInput("method: qlora needs bitsandbytes", hint="pip install bitsandbytes")
+        raise InvalidInput(
+            "method: qlora needs bitsandbytes", hint="pip install 'codecrucible[qlora]'"
+        )
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
