@@ -33,9 +33,7 @@ from crucible_tasks.fine_tuning import (
     read_record,
     write_job,
 )
-
-#: before the digest of weights in the artifact store
-ARTIFACT = "artifact:"
+from crucible_workers.weight_files import artifact_digest, locate
 
 
 class TrainingPlace:
@@ -102,15 +100,9 @@ class TrainingPlace:
         return [path for path in found if (path / WHOLE).exists()]
 
     def _base(self, base: str) -> str:
-        if base == NANO:
-            from crucible_workers.nano import weights_directory  # noqa: PLC0415 -- needs numpy
-
-            return str(weights_directory())
-        if base.startswith(ARTIFACT):
-            digest = base.removeprefix(ARTIFACT)
-            weights = self._root.parents[1] / "weights" / digest
-            return str(fetch_directory(self._store, digest, weights))
-        return base
+        # the trainer looks ids of the hub up itself, and says what is missing
+        is_kept = base == NANO or artifact_digest(base) is not None
+        return str(locate(base)) if is_kept else base
 
     def _fetch(self, checkpoint: SavedCheckpoint) -> None:
         try:
