@@ -79,7 +79,7 @@ def load(base: Base, recipe: Recipe, device: torch.device) -> PreTrainedModel:
 
 
 def attention(device: torch.device) -> str:
-    """The quickest attention that keeps packed documents apart."""
+    """The quickest attention that is installed."""
     if device.type == "cuda" and find_spec("flash_attn") is not None:
         return "flash_attention_2"
     return "sdpa"
