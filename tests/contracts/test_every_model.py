@@ -66,8 +66,16 @@ def reference() -> Case:
     return Case(ReferenceModel(dataset), RAW, {Form.SOLUTION}, lambda: None)
 
 
+def nano() -> Case:
+    model = open_model("nano", None)
+    return Case(model, RAW, {Form.CONTINUATION}, model.close)
+
+
 @pytest.fixture(
-    params=["ollama raw", "ollama chat", "openai raw", "openai chat", "replay", "reference"]
+    params=[
+        *("ollama raw", "ollama chat", "openai raw", "openai chat"),
+        *("replay", "reference", "nano"),
+    ]
 )
 def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) -> Iterator[Case]:
     assert crucible_home
@@ -79,6 +87,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) ->
             "openai": lambda: openai(server, prompt),
             "replay": lambda: replay(tmp_path),
             "reference": reference,
+            "nano": nano,
         }[name]()
         yield made
         made.model.close()

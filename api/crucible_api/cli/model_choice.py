@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: proves an installation, needs no server
 REFERENCE = "reference"
 
+#: samples for true, needs no server
+TOY = "nano"
+
 #: what a newcomer can copy; small enough for a laptop without a GPU
 EXAMPLE = "crucible benchmark -m ollama:qwen2.5-coder:1.5b"
 
@@ -28,8 +31,8 @@ class Choice:
     """The models to benchmark."""
 
     models: tuple[ModelIdentity, ...]
-    #: whether nothing was asked for and nothing answered
-    is_fallback: bool = False
+    #: the built-in model to sample as well, where nothing was asked for and nothing answered
+    toy: ModelIdentity | None = None
 
 
 def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
@@ -45,7 +48,7 @@ def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
     discovered = _discover(voice)
     if discovered is not None:
         return Choice((discovered if style is None else replace(discovered, style=style),))
-    return Choice((describe(REFERENCE),), is_fallback=True)
+    return Choice((describe(REFERENCE),), describe(TOY))
 
 
 def describe(spec: str) -> ModelIdentity:

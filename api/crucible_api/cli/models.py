@@ -37,6 +37,7 @@ Model specs:
   hf:PATH_OR_ID[+ADAPTER]  weights on disk or from the hub
   replay:FILE              recorded completions
   reference                the dataset's own solutions: proves an installation
+  nano[:DIRECTORY]         the built-in toy model, or weights of its kind
   NAME                     whichever server on the usual ports has it
 """
 
@@ -60,7 +61,10 @@ def command(voice: Voice, *, spec: str | None) -> None:
     if models:
         voice.table(COLUMNS, [_row(model) for model in models])
     else:
-        voice.talk("no model server answers on the usual ports of this host")
+        voice.talk(
+            "no model server answers on the usual ports of this host; the built-in toy model is "
+            "always there: crucible benchmark -m nano -d starter -n 10"
+        )
     if spec is None and current().default_model:
         voice.talk(f"CRUCIBLE_MODEL is {current().default_model}: asked when no -m is given")
 
@@ -68,7 +72,7 @@ def command(voice: Voice, *, spec: str | None) -> None:
 def _row(model: ModelIdentity) -> list[str]:
     return [
         model.spec,
-        model.server,
+        model.server if model.caution is None else f"{model.server}, {model.caution}",
         model.style,
         "" if model.context_tokens is None else str(model.context_tokens),
         model.quantization or "",
