@@ -1,4 +1,4 @@
-"""A recipe: every hyperparameter of a fine-tune, and the reason for each default; YAML in and out.
+"""A recipe: every hyperparameter of a fine-tune, and why it has its default; YAML in and out.
 
 `auto` in a file is None here: the trainer decides it from the weights, the corpus and the host, and
 records what it decided beside the adapter.
