@@ -51,12 +51,9 @@ _DETECTORS: tuple[RegexBasedDetector, ...] = (
     AWSKeyDetector(),
     AzureStorageKeyDetector(),
     BasicAuthDetector(),
-    CloudantDetector(),
     DiscordBotTokenDetector(),
     GitHubTokenDetector(),
     GitLabTokenDetector(),
-    IbmCloudIamDetector(),
-    IbmCosHmacDetector(),
     JwtTokenDetector(),
     MailchimpDetector(),
     NpmDetector(),
@@ -65,12 +62,22 @@ _DETECTORS: tuple[RegexBasedDetector, ...] = (
     PypiTokenDetector(),
     SendGridDetector(),
     SlackDetector(),
-    SoftlayerDetector(),
     SquareOAuthDetector(),
     StripeDetector(),
     TelegramBotTokenDetector(),
     TwilioKeyDetector(),
 )
+
+#: these look for a name and a long value beside it, slowly
+_SLOW_DETECTORS: tuple[RegexBasedDetector, ...] = (
+    CloudantDetector(),
+    IbmCloudIamDetector(),
+    IbmCosHmacDetector(),
+    SoftlayerDetector(),
+)
+
+#: the shortest value they know; few lines of code have it
+_LONG = re.compile(r"[A-Za-z0-9_-]{24}")
 
 #: these find a name or a place and take whatever stands there, so the value must be looked at too
 _GUESSES = (ArtifactoryDetector, BasicAuthDetector, IbmCloudIamDetector, TwilioKeyDetector)
@@ -82,6 +89,9 @@ _KEYWORDS = re.compile(
     r"(?:api|auth|service|account|db|database|priv|private|client)_?key|pass|pwd|secret|contrase",
     re.IGNORECASE,
 )
+
+#: `password: str = …`, which the keyword detector does not read
+_ANNOTATION = re.compile(r":\s*[A-Za-z_][\w.\[\] |]*\s*=(?!=)")
 
 #: names that the keyword detector does not know, with a value that only chance writes
 _TOKEN = re.compile(
@@ -132,9 +142,16 @@ def _known(text: str, lines: list[str]) -> Iterator[tuple[int, str]]:
             # over the whole text first: most texts hold none, and one search is quick
             for match in pattern.finditer(text):
                 number = text.count("\n", 0, match.start()) + 1
-                values = detector.analyze_string(lines[number - 1])
-                if any(_convinces(detector, value) for value in values):
-                    yield number, str(detector.secret_type)
+                yield from _on_line(detector, number, lines[number - 1])
+    for number, line in enumerate(lines, start=1):
+        if _LONG.search(line):
+            for detector in _SLOW_DETECTORS:
+                yield from _on_line(detector, number, line)
+
+
+def _on_line(detector: RegexBasedDetector, number: int, line: str) -> Iterator[tuple[int, str]]:
+    if any(_convinces(detector, value) for value in detector.analyze_string(line)):
+        yield number, str(detector.secret_type)
 
 
 def _convinces(detector: RegexBasedDetector, value: str) -> bool:
@@ -143,7 +160,8 @@ def _convinces(detector: RegexBasedDetector, value: str) -> bool:
 
 def _named(lines: list[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, start=1):
-        values = _KEYWORD.analyze_string(line) if _KEYWORDS.search(line) else ()
+        plain = _ANNOTATION.sub(" =", line) if _KEYWORDS.search(line) else ""
+        values = _KEYWORD.analyze_string(plain)
         if any(_is_random(value) for value in values):
             yield number, str(_KEYWORD.secret_type)
         token = _TOKEN.search(line)
