@@ -17,7 +17,7 @@ Rules two and three know Python only. In other languages, and where a Python fil
 the first one is all there is, and it does not see through new names.
 
 A private benchmark's functions come from the tree itself, where a run of 13 words in common may be
-the house style. So there the first rule wants half of a challenge's runs, and the third one 7 of 10.
+the house style. So there rule one wants half of a challenge's runs, rule three 7 of 10.
 """
 
 from __future__ import annotations
@@ -68,6 +68,14 @@ class Match:
     task_id: str
     rule: Rule
 
+    def is_inside(self, other: Match) -> bool:
+        """Whether the other one says the same of these lines."""
+        return (
+            self.task_id == other.task_id
+            and other.first_line <= self.first_line
+            and self.last_line <= other.last_line
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Target:
@@ -102,17 +110,15 @@ class Screen:
             self._add(private, is_private=True)
 
     def matches(self, text: str, language: str) -> list[Match]:
-        """Everything in a text that overlaps a challenge, by line."""
-        words = words_of(text)
-        found = [*self._by_words(words), *self._by_share(words)]
+        """Everything in a text that overlaps a challenge, by line; a place once per challenge."""
         tree = parsed(text) if language == PYTHON else None
-        if tree is not None:
-            for function in functions_of(tree):
-                found += self._by_shape(function)
-        # one challenge in one place once, by the rule that says most
-        order = list(Rule)
-        found.sort(key=lambda match: (match.first_line, order.index(match.rule), match.task_id))
-        return list(dict.fromkeys(found))
+        functions = functions_of(tree) if tree is not None else []
+        found = [match for function in functions for match in self._by_shape(function)]
+        words = words_of(text)
+        for match in (*self._by_words(words), *self._by_share(words)):
+            if not any(match.is_inside(other) for other in found):
+                found.append(match)
+        return sorted(found, key=lambda match: (match.first_line, match.task_id))
 
     def _add(self, dataset: Dataset, *, is_private: bool) -> None:
         count = len(dataset.challenges)

@@ -16,6 +16,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from detect_secrets.plugins.artifactory import ArtifactoryDetector
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -111,6 +112,9 @@ _LEAST_ENTROPY = 3.5
 #: words, numbered at most, with separators between them: an identifier, a path, a host
 _IDENTIFIER = re.compile(r"[A-Za-z]+\d{0,2}(?:[\s_.\-/:]+(?:[A-Za-z]+\d{0,2}|\d{1,2}))*[.:!?]?")
 
+#: a digit, or letters of both cases and a sign: what a word does not have
+_MIXED = re.compile(r"\d|^(?=.*[a-z])(?=.*[A-Z])(?=.*\W)")
+
 _TEMPLATE = re.compile(r"\$\{|\{\{|%[sdr(]|\{\w*\}|^<.*>$|^\$|^%|\.\.\.|\\[nt]|[()\[\]]")
 
 #: what people write where a secret would stand, without digits and signs
@@ -155,7 +159,8 @@ def _on_line(detector: RegexBasedDetector, number: int, line: str) -> Iterator[t
 
 
 def _convinces(detector: RegexBasedDetector, value: str) -> bool:
-    return not isinstance(detector, _GUESSES) or _is_random(value)
+    # in a URL a sign may be written as a number
+    return not isinstance(detector, _GUESSES) or _is_random(unquote(value))
 
 
 def _named(lines: list[str]) -> Iterator[tuple[int, str]]:
@@ -176,7 +181,7 @@ def _is_random(value: str) -> bool:
     if _IDENTIFIER.fullmatch(value) or _TEMPLATE.search(value):
         return False
     letters = re.sub(r"[^a-z]", "", value.lower())
-    return bool(letters) and letters not in _PLACEHOLDERS
+    return bool(_MIXED.search(value)) and letters not in {"", *_PLACEHOLDERS}
 
 
 def _entropy(value: str) -> float:

@@ -45,6 +45,8 @@ def test_a_secret_is_found_and_not_told(line: str, kind: str) -> None:
         'password = "<your password here>"',
         'token_name = "access_token"',
         'url = "https://user:pass@example.com/"',
+        'url = "https://jo%40example.com:a%20secret@example.com/"',
+        'url = "http://user:pass%23pass@example.com/"',
         'message = "the password must not be empty"',
         f'sha256 = "{HEX}"',
         'credentials_file = "google-cloud/service-account.json"',
