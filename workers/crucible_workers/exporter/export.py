@@ -89,6 +89,7 @@ def _to_ollama(job: ExportJob, spec: ModelSpec) -> ExportReport:
         raise InvalidInput("an export to Ollama needs a name")
     server = OllamaServer(job.url, patience())
     try:
+        server.check_free(job.tag)
         with tempfile.TemporaryDirectory(prefix="crucible-export-") as folder:
             made = _onto_base(job, spec, server, Path(folder))
             made = made or _whole(job, spec, server, Path(folder))
@@ -159,7 +160,11 @@ def _asked(job: ExportJob, server: OllamaServer, made: _Made) -> ExportReport:
         found = parity.of_model(model, made.said, "greedy answers of Ollama")
     finally:
         model.close()
-    check = found if made.is_approximate else _checked(found)
+    try:
+        check = found if made.is_approximate else _checked(found)
+    except CrucibleError:
+        server.delete(spec.name)
+        raise
     return ExportReport(
         way=made.way, made=job.tag or "", spec=str(spec), parity=check, notes=made.notes
     )

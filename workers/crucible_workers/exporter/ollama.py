@@ -20,7 +20,7 @@ from crucible_infra import settings
 from crucible_infra.errors import BrokenStream, InvalidInput
 from crucible_workers.models.discovery import ollama_url
 from crucible_workers.models.http import HttpClient
-from crucible_workers.models.ollama_wire import Description
+from crucible_workers.models.ollama_wire import Description, Tags
 from crucible_workers.models.patience import Patience
 from crucible_workers.weight_files import file_digest
 
@@ -55,6 +55,15 @@ class OllamaServer:
     def __init__(self, url: str | None, patience: Patience) -> None:
         self.url = url or ollama_url(settings.current().ollama_host)
         self._http = HttpClient(self.url, patience, start_hint="start it: ollama serve")
+
+    def check_free(self, tag: str) -> None:
+        """Raise InvalidInput when the server has a model of this name already."""
+        if any(known.is_called(tag) for known in self._http.get("/api/tags", Tags).models or ()):
+            raise InvalidInput(f"{self.url} has a model {tag} already", hint="choose another name")
+
+    def delete(self, tag: str) -> None:
+        """Remove a model that turned out to be broken."""
+        self._http.delete("/api/delete", {"model": tag})
 
     def check_base(self, base: str, family: str, config: dict[str, Any]) -> None:
         """Raise InvalidInput when the server's model has another shape than the adapter's base."""

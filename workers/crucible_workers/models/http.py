@@ -111,8 +111,20 @@ class HttpClient:
         """One try to send a file's bytes, however many."""
         # the server answers when it has stored and hashed all of them
         waits = httpx.Timeout(self.patience.first_byte, connect=self.patience.connect)
+        kind = {"content-type": "application/octet-stream"}
         with self._named_errors():
-            answer = self._client.post(self.url + path, content=file, timeout=waits)
+            answer = self._client.post(self.url + path, content=file, headers=kind, timeout=waits)
+        if not answer.is_success:
+            raise self.faults.of_answer(answer.status_code, answer.headers, answer.content)
+
+    def delete(self, path: str, named: object) -> None:
+        """One try to remove what the body names."""
+        content = msgspec.json.encode(named)
+        headers = {"content-type": "application/json"}
+        with self._named_errors():
+            answer = self._client.request(
+                "DELETE", self.url + path, content=content, headers=headers
+            )
         if not answer.is_success:
             raise self.faults.of_answer(answer.status_code, answer.headers, answer.content)
 
