@@ -18,8 +18,8 @@ def add_adapter(model: Any, directory: Path) -> Any:
     adapted = attach(model, directory)
     if model.dtype == torch.float32 and not hasattr(model, "hf_quantizer"):
         return adapted.merge_and_unload(safe_merge=True)
-    # half of bfloat16's digits are larger than what an adapter changes
-    return adapted
+    # half of bfloat16's digits are larger than what an adapter changes; the layers stay in place
+    return adapted.get_base_model()
 
 
 def attach(model: Any, directory: Path) -> Any:

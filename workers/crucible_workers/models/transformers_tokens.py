@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from crucible_infra.errors import RequestRefused
-from crucible_tasks.generation import Prompt
+from crucible_tasks.generation import Message, Prompt
 
 #: tokens of the prompt that are decoded again with the sampled ones: some tokenizers drop a text's
 #: first space, and indentation is the program
@@ -26,7 +28,7 @@ class Tokens:
     def encode(self, prompt: Prompt) -> list[int]:
         """The prompt's tokens. Raises RequestRefused for a chat with a model that has no chat."""
         if prompt.text is None:
-            chat = self._chat(prompt)
+            chat = self.chat(prompt.messages)
             return list(self._tokenizer(chat, add_special_tokens=False)["input_ids"])
         # a challenge that quotes <|endoftext|> holds thirteen characters, not the end of a text
         ids = list(self._tokenizer(prompt.text, split_special_tokens=True)["input_ids"])
@@ -47,11 +49,21 @@ class Tokens:
         end = self._decode(sampled[-longest - _SLACK :])
         return any(word in end for word in stop)
 
-    def _chat(self, prompt: Prompt) -> str:
+    def save(self, directory: Path) -> None:
+        """Write the tokenizer's files."""
+        self._tokenizer.save_pretrained(directory)
+
+    @property
+    def beginning(self) -> str:
+        """The token that texts begin with, as chat templates write it."""
+        return str(self._tokenizer.bos_token or "")
+
+    def chat(self, turns: Sequence[Message]) -> str:
+        """The turns as the model's own template has them, up to where it answers."""
         if self._tokenizer.chat_template is None:
             hint = "?style=base continues text; a chat template makes it chat"
             raise RequestRefused("these weights have no chat template", hint=hint)
-        messages = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
+        messages = [{"role": turn.role, "content": turn.content} for turn in turns]
         try:
             chat = self._tokenizer.apply_chat_template(
                 messages,

@@ -18,7 +18,7 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from crucible_infra.errors import InvalidModelSpec, RequestRefused
+from crucible_infra.errors import CrucibleError, InvalidModelSpec, RequestRefused
 from crucible_tasks.fine_tuning import RECORD, read_record
 from crucible_tasks.generation import ModelIdentity
 from crucible_tasks.model_spec import ModelKind, ModelSpec
@@ -58,25 +58,13 @@ class Weights:
         """
         device, dtype = torch.device(device_kind()), compute_dtype(self.config)
         self._check_memory(device, dtype)
-        model = self._told(lambda: _load_base(self.base, self.config, dtype).to(device))
+        model = told(self.name, lambda: load_base(self.base, self.config, dtype).to(device))
         if self.adapter is not None:
             from crucible_workers.models.transformers_adapter import add_adapter  # noqa: PLC0415
 
             adapter = self.adapter
-            model = self._told(lambda: add_adapter(model, adapter))
+            model = told(self.name, lambda: add_adapter(model, adapter))
         return model.eval()
-
-    def _told(self, load: Callable[[], Any]) -> Any:
-        try:
-            with warnings.catch_warnings():
-                # what will be renamed in their next versions
-                warnings.simplefilter("ignore")
-                return load()
-        except RequestRefused:
-            raise
-        # unknown quantisations, shapes that do not fit, no memory: libraries have no common base
-        except Exception as error:
-            raise refusal(self.name, error) from error
 
     def _check_memory(self, device: torch.device, dtype: torch.dtype) -> None:
         if device.type == "cuda":
@@ -116,6 +104,20 @@ def describe(spec: ModelSpec) -> Weights:
     return Weights(str(spec), base, adapter, config, tokens, identity)
 
 
+def told(name: str, use: Callable[[], Any]) -> Any:
+    """Do something with a library, and raise RequestRefused for whatever it raises."""
+    try:
+        with warnings.catch_warnings():
+            # what will be renamed in their next versions
+            warnings.simplefilter("ignore")
+            return use()
+    except CrucibleError:
+        raise
+    # unknown quantisations, shapes that do not fit, no memory: libraries have no common base
+    except Exception as error:
+        raise refusal(name, error) from error
+
+
 def refusal(name: str, error: Exception) -> RequestRefused:
     """What an exception of a library means to the user."""
     text = _first_sentence(error)
@@ -151,8 +153,9 @@ def free_bytes() -> int:
     return int(torch.cuda.mem_get_info()[0]) if device_kind() == "cuda" else _available_bytes()
 
 
-def _load_base(base: Path, config: Any, dtype: torch.dtype) -> Any:
-    model, told = AutoModelForCausalLM.from_pretrained(
+def load_base(base: Path, config: Any, dtype: torch.dtype) -> Any:
+    """The model itself. Raises RequestRefused where tensors are missing."""
+    model, loaded = AutoModelForCausalLM.from_pretrained(
         base,
         config=config,
         dtype=dtype,
@@ -163,7 +166,7 @@ def _load_base(base: Path, config: Any, dtype: torch.dtype) -> Any:
         **_OFFLINE,
     )
     # transformers would draw them at random
-    missing = sorted(told["missing_keys"])
+    missing = sorted(loaded["missing_keys"])
     if missing:
         raise RequestRefused(f"{base} lacks {len(missing)} tensors, for example {missing[0]}")
     return model
