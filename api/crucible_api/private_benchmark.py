@@ -76,9 +76,7 @@ def survey(snapshot: Snapshot, packages: tuple[str, ...]) -> Survey:
     return found
 
 
-def build(
-    snapshot: Snapshot, found: Survey, wish: Wish, tell: Callable[[int, int], None]
-) -> Built:
+def build(snapshot: Snapshot, found: Survey, wish: Wish, tell: Callable[[int, int], None]) -> Built:
     """Try one function after the other; `tell` hears how many of how many are done."""
     functions, unfit = find_functions(snapshot)
     rows = [Row(each.path, each.name, each.reason) for each in unfit]

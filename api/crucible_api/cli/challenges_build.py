@@ -16,9 +16,10 @@ from crucible_api.cli.output import Column, Voice, plural
 from crucible_infra.errors import CrucibleError
 
 if TYPE_CHECKING:
-    from crucible_api.private_benchmark import Built, Row
+    from crucible_api.private_benchmark import Built, Row, Wish
+    from crucible_tasks.repository.snapshot import Snapshot
 
-COLUMNS = (Column("functions", is_number=True), Column("")) 
+COLUMNS = (Column("functions", is_number=True), Column(""))
 
 #: every one of them costs a judging; most wrong answers differ from the right one in more than one
 #: place, so tests that notice three of the smallest mistakes notice those
@@ -86,7 +87,7 @@ def command(
     _tell(built, output, voice)
 
 
-def _build(snapshot, wish, voice: Voice) -> Built:
+def _build(snapshot: Snapshot, wish: Wish, voice: Voice) -> Built:
     from crucible_api import private_benchmark
     from crucible_api.cli.progress import Meter, Standing
 
@@ -94,7 +95,9 @@ def _build(snapshot, wish, voice: Voice) -> Built:
     voice.talk(f"running the tests of {plural(len(snapshot.files), 'file')} in the sandbox")
     found = private_benchmark.survey(snapshot, wish.packages)
     passed = sum(test.problem is None for test in found.tests)
-    voice.talk(f"{passed} of {plural(len(found.tests), 'test')} pass ({time.monotonic() - began:.0f} s)")
+    voice.talk(
+        f"{passed} of {plural(len(found.tests), 'test')} pass ({time.monotonic() - began:.0f} s)"
+    )
     for problem in found.problems:
         voice.warn(f"not collected: {problem}")
     with Meter(voice) as meter:

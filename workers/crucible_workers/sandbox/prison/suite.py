@@ -52,7 +52,7 @@ class Suite:
         self.problems: list[str] = []
         self._reports: list[Any] = []
         self._error: BaseException | None = None
-        self._shipped: Shipped | None = None
+        self._shipped: Shipped = {}
 
     def collect(self) -> None:
         """Collect every test and serve; returns only when nothing could be collected."""
@@ -71,6 +71,8 @@ class Suite:
     def pytest_runtestloop(self, session: Any) -> bool:
         """Serve instead of running the tests; a hook of pytest."""
         self._items = {item.nodeid: item for item in session.items}
+        # once here rather than in every process that is forked
+        self._shipped = {**dict(self._unused()), **dict(self._used())}
         self._serve(self)
         return True
 
@@ -128,21 +130,16 @@ class Suite:
     def shipped_with_hole(self, body: dict[str, Any]) -> Shipped:
         """Code of every module that programs may import; where the function was is a hole."""
         name = body["module"]
-        shipped = self._all_shipped()
-        if name not in shipped:
+        if name not in self._shipped:
             raise UnusableTests(f"no module {name} was imported by the tests")
-        path, is_package, _ = shipped[name]
+        path, is_package, _ = self._shipped[name]
         lines = _source(path).splitlines(keepends=True)
         first, last = body["first_line"], body["last_line"]
         lines[first - 1 : last] = [f"{HOLE}()\n", *["\n"] * (last - first)]
         code = compile("".join(lines), path, "exec", dont_inherit=True)
-        return {**shipped, name: (path, is_package, marshal.dumps(code))}
-
-    def _all_shipped(self) -> Shipped:
-        if self._shipped is None:
-            self._shipped = dict(self._unused())
-            self._shipped.update(self._used())
-        return self._shipped
+        # under another name the same file would still have the function
+        others = {key: value for key, value in self._shipped.items() if value[0] != path}
+        return {**others, name: (path, is_package, marshal.dumps(code))}
 
     def _used(self) -> Iterator[tuple[str, tuple[str, bool, bytes]]]:
         for name, module in list(sys.modules.items()):
