@@ -122,7 +122,8 @@ return 0
 """,
     "edits the tests": """
 import os
-for folder, _, names in os.walk('/'):
+for folder, folders, names in os.walk('/'):
+    folders[:] = [one for one in folders if one not in ('usr', 'lib', 'lib64', 'dev')]
     for name in names:
         if name.endswith('.py') and 'test' in name:
             try:
@@ -205,5 +206,5 @@ def test_a_skipped_test_is_no_pass(judge: Placed) -> None:
 
 
 def test_a_test_that_is_not_there_is_the_datasets_fault(judge: Placed) -> None:
-    with pytest.raises(UnusableTests, match="has no test tests/test_prices.py::test_nothing"):
+    with pytest.raises(UnusableTests, match=r"has no test tests/test_prices\.py::test_nothing"):
         judge("every", "pass", ("test_nothing",))

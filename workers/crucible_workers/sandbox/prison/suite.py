@@ -27,7 +27,7 @@ _ARGUMENTS = (
     "-q --continue-on-collection-errors --assert=plain --capture=no --tb=native -o addopts= "
     "-p no:cacheprovider -p no:xdist -p no:randomly -p no:cov -p no:pytest_cov -p no:timeout"
 ).split()
-#: wall-clock seconds of one test while the suite is looked at; a unit test takes milliseconds
+#: CPU seconds of one test while the suite is looked at; a unit test takes milliseconds
 _TEST_SECONDS = 10.0
 _TEXT_LIMIT = 200
 #: bytes of modules that nobody has imported so far, but a program might
@@ -108,7 +108,7 @@ class Suite:
         phases = {report.when for report in self._reports if _is_passed(report)}
         if phases == {"setup", "call", "teardown"} and all(map(_is_passed, self._reports)):
             return None
-        return AssertionError("was skipped, or failed as it was expected to")
+        return AssertionError("was skipped, failed as it was expected to, or failed in a part")
 
     def explanation(self, item: Any, error: BaseException) -> str:
         """Where in the tests something was raised, and what."""
@@ -172,16 +172,16 @@ class Suite:
 
     def surveyed(self, first: int, *, is_traced: bool) -> Iterator[dict[str, Any]]:
         """Run the tests from this one on; what each of them called and how it ended."""
-        signal.signal(signal.SIGALRM, _give_up)
+        signal.signal(signal.SIGPROF, _give_up)
         items = list(self._items.values())
         for number, item in enumerate(items[first:], first):
             following = items[number + 1] if number + 1 < len(items) else None
             calls = _Calls(self)
             started = time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, _TEST_SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, _TEST_SECONDS)
             with calls if is_traced else contextlib.nullcontext():
                 problem = self.problem_of(item, following)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             yield {
                 "id": item.nodeid,
                 "problem": None if problem is None else f"{type(problem).__name__}",
