@@ -75,7 +75,8 @@ def send_and_wait(
     Raises BrokerUnavailable, ModelNotFound when no worker serves the model asked for, or
     CrucibleError when nobody answers in time or the work fails.
     """
-    return _answer(contract, _ask(contract, request, timeout_seconds), timeout_seconds)
+    answer = _ask(contract, request, timeout_seconds)
+    return _answer(contract, request, answer, timeout_seconds)
 
 
 def send_and_wait_for_each(
@@ -89,14 +90,14 @@ def send_and_wait_for_each(
     Raises as `send_and_wait` does; each answer has that much time from when it is the next one.
     Whoever stops early leaves up to `at_once` answers to nobody.
     """
-    waiting: deque[AsyncResult] = deque()
+    waiting: deque[tuple[Request, AsyncResult]] = deque()
     for request in requests:
         # what is asked last waits for all before it
-        waiting.append(_ask(contract, request, timeout_seconds * (at_once + 1)))
+        waiting.append((request, _ask(contract, request, timeout_seconds * (at_once + 1))))
         if len(waiting) >= at_once:
-            yield _answer(contract, waiting.popleft(), timeout_seconds)
+            yield _answer(contract, *waiting.popleft(), timeout_seconds)
     while waiting:
-        yield _answer(contract, waiting.popleft(), timeout_seconds)
+        yield _answer(contract, *waiting.popleft(), timeout_seconds)
 
 
 def _ask(
@@ -112,14 +113,17 @@ def _ask(
 
 
 def _answer(
-    contract: Contract[Request, Result], answer: AsyncResult, timeout_seconds: float
+    contract: Contract[Request, Result],
+    request: Request,
+    answer: AsyncResult,
+    timeout_seconds: float,
 ) -> Result:
     try:
         message = answer.get(timeout=timeout_seconds, interval=_LOOK_SECONDS)
     except NoAnswer as error:
         # else its destructor meets a finished interpreter
         app.backend.remove_pending_result(answer)
-        raise _nobody_answered(contract.queue, timeout_seconds) from error
+        raise _nobody_answered(contract.queue_for(request), timeout_seconds) from error
     except CrucibleError:
         raise
     except Exception as error:

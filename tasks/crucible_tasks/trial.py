@@ -12,11 +12,11 @@ from crucible_tasks.evaluation import QUEUE
 class Flaw(StrEnum):
     """Why a function is no challenge, found by judging programs in its place."""
 
-    UNDRIVABLE = "its tests hand it what only one process can hold"
+    UNDRIVABLE = "its tests give or want what cannot leave their process"
     FLAKY = "the original does not always pass"
     EMPTY_PASSES = "an empty body passes"
     TOOTHLESS = "too many mutants pass"
-    BROKEN = "its tests cannot be run"
+    BROKEN = "it cannot be replaced, or its tests cannot be run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,7 @@ def _try(challenge: Challenge, request: TrialRequest) -> Trial:
     return _bitten(challenge, found, request, limits)
 
 
-def _bitten(
-    challenge: Challenge, found: Trial, request: TrialRequest, limits: Limits
-) -> Trial:
+def _bitten(challenge: Challenge, found: Trial, request: TrialRequest, limits: Limits) -> Trial:
     """Judge mutants until enough have failed."""
     wanted = min(request.least_mutants, len(request.mutants))
     killed = tried = 0
@@ -67,7 +65,9 @@ def _bitten(
 
 def _drivable(challenge: Challenge, original: str) -> Challenge:
     """The challenge with those tests that the original passes one by one."""
-    kept = [name for name in _names(challenge) if _passes(_judge(_only(challenge, [name]), original))]
+    kept = [
+        name for name in _names(challenge) if _passes(_judge(_only(challenge, [name]), original))
+    ]
     return _only(challenge, kept)
 
 

@@ -96,9 +96,7 @@ def select(
 def encode(dataset: Dataset) -> bytes:
     """Return the dataset as gzipped JSON; the same dataset gives the same bytes."""
     challenges = msgspec.Raw(msgspec.json.encode(dataset.challenges))
-    envelope = _Envelope(
-        dataset.name, dataset.digest, dataset.format, challenges, dataset.archives
-    )
+    envelope = _Envelope(dataset.name, dataset.digest, dataset.format, challenges, dataset.archives)
     return gzip.compress(msgspec.json.encode(envelope), _GZIP_LEVEL, mtime=0)
 
 
@@ -111,9 +109,7 @@ def decode(content: bytes) -> Dataset:
         raise FormatError(f"a stored dataset cannot be read: {error}") from error
     if _digest(bytes(envelope.challenges)) != envelope.digest:
         raise FormatError(f"the stored dataset {envelope.name} does not have its digest")
-    return Dataset(
-        envelope.name, envelope.digest, envelope.format, challenges, envelope.archives
-    )
+    return Dataset(envelope.name, envelope.digest, envelope.format, challenges, envelope.archives)
 
 
 def _digest(content: bytes) -> str:

@@ -90,7 +90,9 @@ def _check_archives(
     for challenge in challenges:
         tests = challenge.tests
         if isinstance(tests, RepositoryTests) and tests.snapshot not in archives:
-            problem = f"no row has the `archive` {tests.snapshot[:12]}… that {challenge.task_id} needs"
+            problem = (
+                f"no row has the `archive` {tests.snapshot[:12]}… that {challenge.task_id} needs"
+            )
             raise FormatError.at(path, None, problem)
 
 

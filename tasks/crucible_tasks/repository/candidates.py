@@ -1,4 +1,4 @@
-"""Candidates: functions that tests call, each with those tests, before anything of it was judged."""
+"""Candidates: functions that tests call, each with those tests, before anything was judged."""
 
 from __future__ import annotations
 

@@ -112,9 +112,7 @@ def _does_nothing(node: AnyFunction) -> bool:
     )
 
 
-def _function(
-    path: str, lines: list[str], tree: ast.Module, node: AnyFunction
-) -> Function | None:
+def _function(path: str, lines: list[str], tree: ast.Module, node: AnyFunction) -> Function | None:
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     last = node.end_lineno or node.lineno
     place = tree.body.index(node)

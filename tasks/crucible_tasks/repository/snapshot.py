@@ -106,7 +106,7 @@ def unpack(archive: bytes) -> Snapshot:
 def is_test(path: str) -> bool:
     """Whether a Python file holds tests or serves them, as pytest's users name those."""
     *folders, name = PurePosixPath(path).parts
-    if {"test", "tests", "testing"} & set(folders):
+    if {"test", "tests"} & set(folders):
         return True
     return name.startswith("test_") or name.endswith("_test.py") or name in _TEST_NAMES
 

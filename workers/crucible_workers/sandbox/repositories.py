@@ -7,7 +7,6 @@ packages are bound one by one, so that an installed copy of the repository is no
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import threading
@@ -56,26 +55,28 @@ class Repository:
         snapshot = self.snapshot
         roots = [root if name == "." else f"{root}/{name}" for name in snapshot.roots()]
         tests = [path for path in snapshot.files if path.endswith(".py") and is_test(path)]
-        modules = [path for path in snapshot.modules() if "/" not in path or _is_packaged(snapshot, path)]
+        modules = [
+            path for path in snapshot.modules() if "/" not in path or _is_packaged(snapshot, path)
+        ]
         return {"root": root, "roots": roots, "test_files": tests, "modules": modules}
 
     def _dependencies(self, hidden: frozenset[str]) -> Iterator[tuple[str, str]]:
         seen = set(self._own_names | hidden)
         for directory in self.packages:
             try:
-                names = sorted(os.listdir(directory))
+                entries = sorted(Path(directory).iterdir())
             except OSError as error:
                 raise UnusableTests(
                     f"{directory}: {error.strerror}",
                     hint="the packages that a repository imports must be at the same place on "
                     "every host that judges its challenges",
                 ) from error
-            for name in names:
+            for entry in entries:
+                name = entry.name
                 top = name.partition(".")[0] if name.endswith((".py", ".so")) else name
                 if top not in seen and not name.startswith(_NEVER) and not name.endswith(".pth"):
                     seen.add(top)
-                    source = os.path.realpath(os.path.join(directory, name))
-                    yield source, f"{PACKAGE_DIRECTORY}/{name}"
+                    yield str(entry.resolve()), f"{PACKAGE_DIRECTORY}/{name}"
 
     @cached_property
     def _own_names(self) -> frozenset[str]:

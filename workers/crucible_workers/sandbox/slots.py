@@ -143,8 +143,10 @@ class SlotSandbox:
         """End every prison."""
         for slot in self._slots:
             slot.close()
-        for other in (*self._node_slots, *self._repository_slots):
-            other.close()
+        for node_slot in self._node_slots:
+            node_slot.close()
+        for repository_slot in self._repository_slots:
+            repository_slot.close()
 
     def _free_for(self, challenge: Challenge) -> queue.SimpleQueue[AnySlot]:
         if isinstance(challenge.tests, RepositoryTests):

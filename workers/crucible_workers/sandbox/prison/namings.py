@@ -83,7 +83,8 @@ class Namings:
         if self._knows_standard and module not in sys.modules:
             __import__(module)
         found = _look_up(module, path)
-        is_code = isinstance(found, (type, types.FunctionType))
+        # what a module has imported from elsewhere is none of its own
+        is_code = isinstance(found, (type, types.FunctionType)) and found.__module__ == module
         if not (is_code or self._knows_standard or self._is_sentinel(found)):
             raise ValueRefused(name)
         return found

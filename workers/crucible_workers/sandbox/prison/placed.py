@@ -15,9 +15,8 @@ from importlib.util import spec_from_file_location
 from typing import Any
 
 from .candidate import Candidate, describe
-from .frames import FrameReader, to_json
+from .frames import FrameReader
 from .namings import Namings
-from .values import Encoder
 
 #: what stands in the hole of a module's code
 HOLE = "__crucible_program__"
@@ -38,7 +37,7 @@ class Placed(Candidate):
     def load(self, code: types.CodeType) -> bool:
         """Import the module, which runs the program in its place."""
         target = self._order["module"]
-        sys.meta_path.insert(0, _Finder(self._order["modules"], target, code))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder(self._order["modules"], target, code))
         sys.path[:0] = self._order["roots"]
         try:
             self.module = importlib.import_module(target)

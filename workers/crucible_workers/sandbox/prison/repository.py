@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from .driver import Tests, TestsFailed, UnusableTests
 from .foresight import Foresight
-from .frames import ChannelClosed
+from .frames import ChannelClosed, FrameTooLarge
 from .namings import Namings
-from .remote import Channel, RemoteError
+from .remote import BadProtocol, CandidateGone, Channel, RemoteError
 from .requests import order_of
 from .values import ValueRefused
 
 if TYPE_CHECKING:
     from .suite import Suite
 
+#: what says more of the program than that a test failed
+_OF_THE_PROGRAM = (RemoteError, MemoryError, CandidateGone, BadProtocol, FrameTooLarge)
 _STAND_IN = "__crucible_stand_in__"
 
 
@@ -72,7 +74,7 @@ class RepositoryTests(Tests):
             if channel.is_lost:
                 # a test may have caught it
                 raise ChannelClosed
-            if isinstance(problem, RemoteError) or not isinstance(problem, Exception | None):
+            if isinstance(problem, _OF_THE_PROGRAM):
                 raise problem
             if problem is not None:
                 raise TestsFailed(self._suite.explanation(item, problem))

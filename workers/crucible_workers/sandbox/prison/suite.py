@@ -27,7 +27,7 @@ _ARGUMENTS = (
     "-q --continue-on-collection-errors --assert=plain --capture=no --tb=native -o addopts= "
     "-p no:cacheprovider -p no:xdist -p no:randomly -p no:cov -p no:pytest_cov -p no:timeout"
 ).split()
-#: wall-clock seconds of one test while the suite is looked at; a unit test takes milliseconds
+#: CPU seconds of one test while the suite is looked at; a unit test takes milliseconds
 _TEST_SECONDS = 10.0
 _TEXT_LIMIT = 200
 #: bytes of modules that nobody has imported so far, but a program might
@@ -52,7 +52,7 @@ class Suite:
         self.problems: list[str] = []
         self._reports: list[Any] = []
         self._error: BaseException | None = None
-        self._shipped: Shipped | None = None
+        self._shipped: Shipped = {}
 
     def collect(self) -> None:
         """Collect every test and serve; returns only when nothing could be collected."""
@@ -71,6 +71,8 @@ class Suite:
     def pytest_runtestloop(self, session: Any) -> bool:
         """Serve instead of running the tests; a hook of pytest."""
         self._items = {item.nodeid: item for item in session.items}
+        # once here rather than in every process that is forked
+        self._shipped = {**dict(self._unused()), **dict(self._used())}
         self._serve(self)
         return True
 
@@ -106,7 +108,7 @@ class Suite:
         phases = {report.when for report in self._reports if _is_passed(report)}
         if phases == {"setup", "call", "teardown"} and all(map(_is_passed, self._reports)):
             return None
-        return AssertionError("was skipped, or failed as it was expected to")
+        return AssertionError("was skipped, failed as it was expected to, or failed in a part")
 
     def explanation(self, item: Any, error: BaseException) -> str:
         """Where in the tests something was raised, and what."""
@@ -128,21 +130,16 @@ class Suite:
     def shipped_with_hole(self, body: dict[str, Any]) -> Shipped:
         """Code of every module that programs may import; where the function was is a hole."""
         name = body["module"]
-        shipped = self._all_shipped()
-        if name not in shipped:
+        if name not in self._shipped:
             raise UnusableTests(f"no module {name} was imported by the tests")
-        path, is_package, _ = shipped[name]
+        path, is_package, _ = self._shipped[name]
         lines = _source(path).splitlines(keepends=True)
         first, last = body["first_line"], body["last_line"]
         lines[first - 1 : last] = [f"{HOLE}()\n", *["\n"] * (last - first)]
         code = compile("".join(lines), path, "exec", dont_inherit=True)
-        return {**shipped, name: (path, is_package, marshal.dumps(code))}
-
-    def _all_shipped(self) -> Shipped:
-        if self._shipped is None:
-            self._shipped = dict(self._unused())
-            self._shipped.update(self._used())
-        return self._shipped
+        # under another name the same file would still have the function
+        others = {key: value for key, value in self._shipped.items() if value[0] != path}
+        return {**others, name: (path, is_package, marshal.dumps(code))}
 
     def _used(self) -> Iterator[tuple[str, tuple[str, bool, bytes]]]:
         for name, module in list(sys.modules.items()):
@@ -175,16 +172,16 @@ class Suite:
 
     def surveyed(self, first: int, *, is_traced: bool) -> Iterator[dict[str, Any]]:
         """Run the tests from this one on; what each of them called and how it ended."""
-        signal.signal(signal.SIGALRM, _give_up)
+        signal.signal(signal.SIGPROF, _give_up)
         items = list(self._items.values())
         for number, item in enumerate(items[first:], first):
             following = items[number + 1] if number + 1 < len(items) else None
             calls = _Calls(self)
             started = time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, _TEST_SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, _TEST_SECONDS)
             with calls if is_traced else contextlib.nullcontext():
                 problem = self.problem_of(item, following)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             yield {
                 "id": item.nodeid,
                 "problem": None if problem is None else f"{type(problem).__name__}",

@@ -49,9 +49,7 @@ def serve(
     send_message(control, {"tests": [], "problems": [*suite.problems, problem]})
 
 
-def _attend(
-    suite: Suite, control: socket.socket, request: dict[str, Any], line: list[int]
-) -> None:
+def _attend(suite: Suite, control: socket.socket, request: dict[str, Any], line: list[int]) -> None:
     if "survey" in request:
         _survey(suite, control, **request["survey"])
         return
