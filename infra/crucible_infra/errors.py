@@ -7,6 +7,9 @@ CrucibleError                      exit code 1
 │   ├── DatasetUnavailable            not in the cache and its home cannot be reached
 │   ├── InvalidModelSpec
 │   ├── RunNotFound
+│   ├── FineTuneNotFound
+│   ├── NameTaken                     another fine-tune's model is called so
+│   ├── EmptyCorpus                   a tree of which nothing is left to train on
 │   └── UnsupportedLanguage
 ├── GateNotMet                     3  --fail-under or --fail-if-worse
 ├── RunIncomplete                  4  some completions have no verdict
@@ -27,12 +30,16 @@ CrucibleError                      exit code 1
 │   ├── SandboxBroken                 a prison died or spoke nonsense
 │   ├── HostSick                      a program whose verdict is certain got another one
 │   └── UnusableTests                 the dataset's own tests cannot be loaded
+├── TrainingError                  1
+│   ├── NotEnoughMemory               to train this model in this way on this host
+│   └── LossDiverged
 ├── StorageError                   1
 │   ├── DatabaseUnavailable
 │   ├── SchemaOutdated
 │   ├── DiskFull
 │   └── ArtifactMissing
-└── BrokerUnavailable              1
+├── BrokerUnavailable              1
+└── NoWorker                       1  nobody serves the queue that the work would wait in
 
 The class docstring is the default message. `hint` says what to do next.
 """
@@ -83,6 +90,18 @@ class InvalidModelSpec(InvalidInput):
 
 class RunNotFound(InvalidInput):
     """No run has this id."""
+
+
+class FineTuneNotFound(InvalidInput):
+    """No fine-tune has this id or name."""
+
+
+class NameTaken(InvalidInput):
+    """Another fine-tune's model has this name."""
+
+
+class EmptyCorpus(InvalidInput):
+    """Nothing is left to train on."""
 
 
 class UnsupportedLanguage(InvalidInput):
@@ -195,6 +214,18 @@ class UnusableTests(SandboxError):
     """The challenge's own tests cannot be loaded."""
 
 
+class TrainingError(CrucibleError):
+    """Training failed."""
+
+
+class NotEnoughMemory(TrainingError):
+    """Training needs more memory than there is."""
+
+
+class LossDiverged(TrainingError):
+    """The loss is no longer a number."""
+
+
 class StorageError(CrucibleError):
     """Results could not be stored."""
 
@@ -217,3 +248,7 @@ class ArtifactMissing(StorageError):
 
 class BrokerUnavailable(CrucibleError):
     """The message broker cannot be reached."""
+
+
+class NoWorker(CrucibleError):
+    """No worker serves this queue."""

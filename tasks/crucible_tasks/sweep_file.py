@@ -1,36 +1,16 @@
-"""A sweep file: what `crucible benchmark` should run, in YAML; every mistake has its line.
-
-The file is a flat mapping whose values are words or lists of words, so it is read from the
-parser's events alone: nothing of it is ever constructed, nesting is refused where it begins, and
-each word is read as its key wants it (`no` is a model's name, never a truth value).
-"""
+"""A sweep file: what `crucible benchmark` should run, in YAML; every mistake has its line."""
 
 from __future__ import annotations
 
-import difflib
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import yaml
 
 from crucible_infra.errors import FormatError, InvalidInput, InvalidModelSpec
+from crucible_tasks.flat_file import MAX_BYTES, Key, Kind, number, one_of, read_flat_file, whole
 from crucible_tasks.model_spec import parse as parse_model
 from crucible_tasks.priority import PRIORITIES
-from crucible_tasks.text_file import read_text_file
 
-#: a thousand models fit; PyYAML reads this much in half a second
-MAX_BYTES = 65_536
-
-#: what YAML calls nothing
-_NOTHING = ("", "~", "null", "Null", "NULL")
-
-#: how alike a typo and a key must be (difflib's ratio) to ask "did you mean"
-_LIKENESS = 0.6
-
-_WHOLE = re.compile(r"[+-]?[0-9]+", re.ASCII)
+__all__ = ["MAX_BYTES", "SweepFile", "read_sweep_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,45 +51,8 @@ def read_sweep_file(path: str) -> SweepFile:
 
     Raises FormatError, which names file, line and key, and InvalidInput for what is no such file.
     """
-    return _Reader(path, read_text_file(path, MAX_BYTES, "sweep file")).read()
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """How the words of one key are read; `read` raises ValueError with what it wants."""
-
-    read: Callable[[str], Any]
-    is_list: bool = False
-
-
-def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    wanted = f"a whole number of at least {least}"
-    if most is not None:
-        wanted = f"a whole number from {least} to {most}"
-
-    def read(word: str) -> int:
-        # longer ones are refused before Python works on them
-        if not _WHOLE.fullmatch(word) or len(word) > 18:
-            raise ValueError(wanted)
-        number = int(word)
-        if number < least or (most is not None and number > most):
-            raise ValueError(wanted)
-        return number
-
-    return read
-
-
-def _number(wanted: str, is_right: Callable[[float], bool]) -> Callable[[str], float]:
-    def read(word: str) -> float:
-        try:
-            number = float(word)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or not is_right(number):
-            raise ValueError(wanted)
-        return number
-
-    return read
+    found = read_flat_file(path, _SWEEP)
+    return SweepFile(path, **found.values, lines=found.lines, value_lines=found.value_lines)
 
 
 def _model(word: str) -> str:
@@ -121,139 +64,22 @@ def _model(word: str) -> str:
     return word
 
 
-def _style(word: str) -> str:
-    if word not in ("base", "chat"):
-        raise ValueError("base or chat")
-    return word
-
-
 #: the same bounds as the flags of `crucible benchmark`
 _KEYS = {
-    "models": _Key(_model, is_list=True),
-    "datasets": _Key(str, is_list=True),
-    "temperatures": _Key(_number("a number of at least 0", lambda t: t >= 0), is_list=True),
-    "styles": _Key(_style, is_list=True),
-    "prompts": _Key(str, is_list=True),
-    "n": _Key(_whole(1), is_list=True),
-    "k": _Key(_whole(1), is_list=True),
-    "seed": _Key(_whole(0, 2**31 - 1)),
-    "limit": _Key(_whole(1)),
-    "priority": _Key(_whole(PRIORITIES.start, PRIORITIES.stop - 1)),
-    "top_p": _Key(_number("a number above 0 and up to 1", lambda p: 0 < p <= 1)),
-    "max_tokens": _Key(_whole(1)),
-    "cpu_seconds": _Key(_number("a number above 0", lambda s: s > 0)),
-    "memory_mib": _Key(_whole(16)),
+    "models": Key(_model, is_list=True),
+    "datasets": Key(str, is_list=True),
+    "temperatures": Key(number("a number of at least 0", lambda t: t >= 0), is_list=True),
+    "styles": Key(one_of("base", "chat"), is_list=True),
+    "prompts": Key(str, is_list=True),
+    "n": Key(whole(1), is_list=True),
+    "k": Key(whole(1), is_list=True),
+    "seed": Key(whole(0, 2**31 - 1)),
+    "limit": Key(whole(1)),
+    "priority": Key(whole(PRIORITIES.start, PRIORITIES.stop - 1)),
+    "top_p": Key(number("a number above 0 and up to 1", lambda p: 0 < p <= 1)),
+    "max_tokens": Key(whole(1)),
+    "cpu_seconds": Key(number("a number above 0", lambda s: s > 0)),
+    "memory_mib": Key(whole(16)),
 }
 
-
-class _Reader:
-    """Goes through one file's events once."""
-
-    def __init__(self, path: str, text: str) -> None:
-        self._path = path
-        self._events = self._parsed(text)
-        self._values: dict[str, Any] = {}
-        self._lines: dict[str, int] = {}
-        self._value_lines: dict[tuple[str, object], int] = {}
-
-    def read(self) -> SweepFile:
-        self._next()
-        if isinstance(self._next(), yaml.StreamEndEvent):
-            raise InvalidInput(f"{self._path}: is empty", hint=_hint())
-        top = self._next()
-        if not isinstance(top, yaml.MappingStartEvent):
-            raise self._error(top, "a sweep file consists of lines like `n: 1`", _hint())
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            self._read_key(event)
-        self._next()
-        if not isinstance(extra := self._next(), yaml.StreamEndEvent):
-            raise self._error(extra, "a second document begins here; one file is one sweep")
-        return SweepFile(
-            self._path, **self._values, lines=self._lines, value_lines=self._value_lines
-        )
-
-    def _read_key(self, event: yaml.Event) -> None:
-        name = self._word(event, "a key")
-        if name not in _KEYS:
-            raise self._error(event, f"{name}: is not a key of a sweep file", _hint(name))
-        if name in self._lines:
-            raise self._error(event, f"{name}: is there already, in line {self._lines[name]}")
-        self._lines[name] = _line(event)
-        value = self._next()
-        if isinstance(value, yaml.SequenceStartEvent):
-            self._values[name] = self._read_list(name, value)
-            return
-        found = self._read_word(name, value)
-        self._values[name] = (found,) if _KEYS[name].is_list else found
-
-    def _read_list(self, name: str, start: yaml.Event) -> tuple[Any, ...]:
-        if not _KEYS[name].is_list:
-            raise self._error(start, f"{name}: takes one value, not a list")
-        found: list[Any] = []
-        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            value = self._read_word(name, event)
-            if value in found:
-                raise self._error(event, f"{name}: {value} is there twice")
-            found.append(value)
-        if not found:
-            raise self._error(start, f"{name}: the list is empty")
-        return tuple(found)
-
-    def _read_word(self, name: str, event: yaml.Event) -> Any:
-        word = self._word(event, f"{name}: a value")
-        if word in _NOTHING:
-            raise self._error(event, f"{name}: has no value")
-        try:
-            value = _KEYS[name].read(word)
-        except ValueError as error:
-            raise self._error(event, f"{name}: {_short(word)} is not {error}") from error
-        self._value_lines[name, value] = _line(event)
-        return value
-
-    def _word(self, event: yaml.Event, what: str) -> str:
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise self._error(event, f"{what} must be written out: no & and no *")
-        if getattr(event, "tag", None) is not None:
-            raise self._error(event, f"{what} must not have a tag (!)")
-        if not isinstance(event, yaml.ScalarEvent):
-            raise self._error(event, f"{what} must be a word, not a list or a mapping")
-        return str(event.value)
-
-    def _next(self) -> yaml.Event:
-        return next(self._events)
-
-    def _parsed(self, text: str) -> Iterator[yaml.Event]:
-        try:
-            yield from yaml.parse(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else None
-            problem = f"is not YAML: {error.problem or error.context}"
-            raise FormatError.at(self._path, line, problem) from error
-        except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            raise FormatError.at(
-                self._path, line, f"holds the character U+{ord(text[error.position]):04X}"
-            ) from error
-
-    def _error(self, event: yaml.Event, problem: str, hint: str | None = None) -> FormatError:
-        error = FormatError.at(self._path, _line(event), problem)
-        error.hint = hint
-        return error
-
-
-def _line(event: yaml.Event) -> int:
-    mark = event.start_mark
-    assert mark is not None
-    line: int = mark.line
-    return line + 1
-
-
-def _short(word: str) -> str:
-    """A word in an error message: on one line, and not the whole file."""
-    return repr(word if len(word) <= 40 else f"{word[:40]}…")
-
-
-def _hint(typo: str | None = None) -> str:
-    close = difflib.get_close_matches(typo or "", _KEYS, n=1, cutoff=_LIKENESS)
-    return f"did you mean {close[0]}?" if close else f"keys are {', '.join(_KEYS)}"
+_SWEEP = Kind("sweep", "n: 1", _KEYS)

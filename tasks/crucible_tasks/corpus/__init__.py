@@ -1,0 +1,1 @@
+"""A corpus: a source tree as training examples, and a report of everything that was left out."""

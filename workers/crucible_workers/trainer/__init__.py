@@ -1,0 +1,1 @@
+"""The training process: transformers, peft and TRL; started by a worker, never imported."""

@@ -1,0 +1,137 @@
+"""Everything that is decided before the weights are loaded, so that a refusal comes at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from accelerate import PartialState
+
+from crucible_infra.errors import InvalidInput
+from crucible_tasks.corpus.corpus import Corpus, decode
+from crucible_tasks.fine_tuning import TrainingJob
+from crucible_workers.trainer.examples import Examples, build_examples
+from crucible_workers.trainer.gathering import told_by_all
+from crucible_workers.trainer.memory import Plan, available_bytes, plan, rehearse
+from crucible_workers.trainer.packing import Schedule, pack, schedule
+from crucible_workers.trainer.tokenising import Tokens
+from crucible_workers.trainer.weights import Base, find_base
+from crucible_workers.trainer.work import Work
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Gang:
+    """The processes that train together; most often one."""
+
+    rank: int
+    size: int
+    #: on this host
+    neighbours: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes for all."""
+        return self.rank == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What will be done."""
+
+    gang: Gang
+    base: Base
+    base_digest: str
+    corpus_digest: str
+    tokens: Tokens
+    rows: Any
+    held_out_rows: Any
+    schedule: Schedule
+    plan: Plan
+    work: Work
+    notes: tuple[str, ...]
+
+    def identity(self, job: TrainingJob) -> str:
+        """A digest of what decides the losses: only the same job may go on from a checkpoint."""
+        facts = (self.base_digest, self.corpus_digest, job.recipe)
+        return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
+
+
+def prepare(job: TrainingJob) -> Preparation:
+    """Read all that is needed and lay out the steps.
+
+    Raises InvalidInput for what cannot be trained, NotEnoughMemory for what does not fit.
+    """
+    gang = _join()
+    recipe = job.recipe
+    base = find_base(job.base)
+    content = _read(job.corpus)
+    tokens = Tokens(base.tokenizer, base.config.vocab_size)
+    examples = build_examples(_decoded(job.corpus, content), tokens, recipe)
+    if recipe.batch % gang.size:
+        raise InvalidInput(f"batch {recipe.batch} cannot be shared by {gang.size} processes")
+    rehearsal = rehearse(base.config, recipe, gang.device)
+    available = available_bytes(recipe, gang.device, gang.neighbours)
+    memory_plan = plan(rehearsal.need, recipe, recipe.batch // gang.size, available)
+    rows = pack(examples.train, recipe)
+    steps = schedule(rows, recipe)
+    return Preparation(
+        gang,
+        base,
+        base.digest(),
+        hashlib.sha256(content).hexdigest(),
+        tokens,
+        rows,
+        pack(examples.held_out, recipe) if examples.held_out else None,
+        steps,
+        memory_plan,
+        rehearsal.work,
+        tuple(_notes(examples, steps, memory_plan, rows)),
+    )
+
+
+def _join() -> Gang:
+    state = PartialState(cpu=not torch.cuda.is_available())
+    hosts = told_by_all(socket.gethostname())
+    neighbours = hosts.count(socket.gethostname())
+    return Gang(state.process_index, state.num_processes, neighbours, state.device)
+
+
+def use_threads(asked: int | None) -> None:
+    """Give this process its threads; OMP_NUM_THREADS has already been heard by torch."""
+    cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(asked or min(torch.get_num_threads(), cores))
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror}") from error
+
+
+def _decoded(path: str, content: bytes) -> Corpus:
+    try:
+        return decode(content)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def _notes(examples: Examples, steps: Schedule, memory: Plan, rows: Any) -> Iterator[str]:
+    yield from examples.notes
+    used = sum(len(row) for row in rows["input_ids"])
+    yield f"{len(rows):,} rows of {used / len(rows):,.0f} tokens, {steps.steps:,} steps"
+    saved = "recomputed" if memory.is_checkpointed else "kept"
+    yield (
+        f"{memory.micro_batch} rows at once, activations {saved}: about "
+        f"{memory.needed / _GIB:.3g} GiB of {memory.available / _GIB:.3g}"
+    )
