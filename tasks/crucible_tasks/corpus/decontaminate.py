@@ -1,4 +1,4 @@
-"""Takes out of a text what overlaps a challenge: the function where that is enough, else the file.
+"""Takes out of a text what overlaps a challenge: the function, or the file where it must be.
 
 The function and not the file, because the functions of a private benchmark lie all over the tree
 whose style is to be learned: dropping 50 files for 50 functions would leave little to learn from.

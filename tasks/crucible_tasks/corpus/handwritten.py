@@ -1,4 +1,4 @@
-"""Whether a person wrote a text: minified and generated code is told by its shape or its own word.
+"""Whether a person wrote a text: minified and generated code is told by its shape or word.
 
 The limits on lines are those of the Stack and StarCoder: 100 characters on average and 1,000 at
 most. A marker like `DO NOT EDIT` counts only in the comments a file begins with.
