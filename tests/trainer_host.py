@@ -1,34 +1,36 @@
 """Runs training jobs in forks of one process, which has imported torch and TRL once.
 
-Its standard input has a line for each job: the job's file. For each it answers `PID` when the child
-has begun and `PID CODE` when it has ended; the child is the real process from `main` on.
+Each of those imports costs ten seconds, a tiny training two. A fork is the real process from `main`
+on. The host reads commands from its standard input, one JSON object a line, and answers each with
+one line.
 """
 
 from __future__ import annotations
 
-import importlib
+import ctypes
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+
+#: of a fork that was not allowed to mount its small disk
+NO_DISK = 77
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """One running job."""
+class SmallDisk:
+    """A disk of its own for one directory of a fork."""
 
-    pid: int
-    host: subprocess.Popen[str]
-
-    def wait(self) -> int:
-        """Its exit code; negative is the signal that killed it."""
-        assert self.host.stdout is not None
-        pid, code = self.host.stdout.readline().split()
-        assert int(pid) == self.pid
-        return int(code)
+    directory: Path
+    kibibytes: int
 
 
 class TrainerHost:
@@ -37,17 +39,36 @@ class TrainerHost:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def start(self, job: Path) -> Child:
-        """Begin a job; one at a time. What it says goes to `job.err`, beside the job's file."""
+    def start(
+        self,
+        job: Path,
+        environment: Mapping[str, str] | None = None,
+        disk: SmallDisk | None = None,
+        errors: Path | None = None,
+    ) -> int:
+        """Begin a job and return its process; what it says goes to `errors`, or to job.err."""
+        mount = [str(disk.directory), disk.kibibytes] if disk else None
+        told = errors or job.with_suffix(".err")
+        return int(self._ask(start=str(job), errors=str(told), env=environment or {}, disk=mount))
+
+    def wait(self, pid: int) -> int:
+        """Its exit code; negative is the signal that killed it."""
+        return int(self._ask(wait=pid))
+
+    def run(self, job: Path, disk: SmallDisk | None = None) -> int:
+        """Do a job and return its exit code."""
+        return self.wait(self.start(job, disk=disk))
+
+    def call(self, function: str, *words: object) -> Any:
+        """What a function of trainer_checks.py returns, called in a fork."""
+        return self._ask(call=function, words=words)
+
+    def _ask(self, **command: object) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{job}\n")
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
-        return Child(int(self._process.stdout.readline()), self._process)
-
-    def run(self, job: Path) -> int:
-        """Do a job and return its exit code."""
-        return self.start(job).wait()
+        return json.loads(self._process.stdout.readline())
 
 
 @contextmanager
@@ -66,30 +87,78 @@ def trainer_host() -> Iterator[TrainerHost]:
 
 
 def _serve() -> None:
+    import trainer_checks
     from crucible_workers.trainer.__main__ import main
 
-    importlib.import_module("crucible_workers.trainer.training")
-    importlib.import_module("crucible_workers.trainer.failures")
-    # what is made when a trainer is, and would be made in each fork
-    importlib.import_module("torch._dynamo")
     for line in sys.stdin:
-        job = Path(line.strip())
-        pid = os.fork()
-        if pid == 0:
-            with job.with_suffix(".err").open("w") as errors:
-                os.dup2(errors.fileno(), 2)
-                os.dup2(2, 1)
-                code = 1
-                try:
-                    code = main([str(job)])
-                except SystemExit as ended:
-                    code = int(ended.code or 0)
-                finally:
-                    sys.stderr.flush()
-                    os._exit(code)
-        print(pid, flush=True)
-        _, status = os.waitpid(pid, 0)
-        print(pid, os.waitstatus_to_exitcode(status), flush=True)
+        command = json.loads(line)
+        if "wait" in command:
+            _, status = os.waitpid(command["wait"], 0)
+            _answer(os.waitstatus_to_exitcode(status))
+        elif "call" in command:
+            _answer(_called(getattr(trainer_checks, command["call"]), command["words"]))
+        else:
+            pid = os.fork()
+            if pid == 0:
+                _become(command, main)
+            _answer(pid)
+    # torch takes seconds to leave
+    os._exit(0)
+
+
+def _become(command: dict[str, Any], main: Any) -> None:
+    code = 1
+    try:
+        with Path(command["errors"]).open("w") as errors:
+            os.dup2(errors.fileno(), 2)
+        os.dup2(2, 1)
+        os.environ.update(command["env"])
+        if command["disk"]:
+            _mount(*command["disk"])
+        code = main([command["start"]])
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    except BaseException:  # noqa: BLE001 -- a fork must not go on as the host
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _called(function: Any, words: list[Any]) -> Any:
+    receive, send = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(receive)
+        try:
+            with os.fdopen(send, "w") as answer:
+                json.dump(function(*words), answer)
+        finally:
+            os._exit(0)
+    os.close(send)
+    with os.fdopen(receive) as answer:
+        text = answer.read()
+    os.waitpid(pid, 0)
+    return json.loads(text)
+
+
+def _mount(directory: str, kibibytes: int) -> None:
+    """A disk nobody else sees, of this size."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(_CLONE_NEWNS | _CLONE_NEWUSER):
+        sys.exit(NO_DISK)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    size = f"size={kibibytes}k".encode()
+    if libc.mount(b"none", directory.encode(), b"tmpfs", 0, size):
+        sys.exit(NO_DISK)
+
+
+def _answer(value: object) -> None:
+    print(json.dumps(value), flush=True)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,12 @@ def prompt_of(manifest: dict[str, Any]) -> str | None:
     return str(manifest["prompt"]).partition("+")[2] or DEFAULT
 
 
+def caution_of(manifest: dict[str, Any]) -> str | None:
+    """What must be said beside the scores of a run of this manifest; None for most."""
+    caution = manifest.get("model", {}).get("caution")
+    return None if caution is None else str(caution)
+
+
 def _wording(wording: Wording | None) -> dict[str, str] | None:
     if wording is None:
         return None

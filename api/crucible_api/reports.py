@@ -41,6 +41,13 @@ class RunInfo:
     priority: int = 0
     #: the wording the model was asked in; None where none was asked, see `manifest.prompt_of`
     prompt: str | None = None
+    #: what must be said beside its scores: "toy model, synthetic data"
+    caution: str | None = None
+
+    @property
+    def model_text(self) -> str:
+        """The model as tables show it, with its caution."""
+        return self.model if self.caution is None else f"{self.model} ({self.caution})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection
 
-from crucible_api.manifest import prompt_of
+from crucible_api.manifest import caution_of, prompt_of
 from crucible_api.reports import Gap, OutcomeCount, Progress, RunInfo, RunSummary, VerdictRow
 from crucible_infra.database.attempts import AttemptRow, Stage, failures_of, given_up_stages
 from crucible_infra.database.counts import (
@@ -50,6 +50,7 @@ def run_info(run: RunRow, challenges: int) -> RunInfo:
         heard_at=run.heard_at,
         priority=run.priority,
         prompt=prompt_of(run.manifest),
+        caution=caution_of(run.manifest),
     )
 
 

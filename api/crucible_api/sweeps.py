@@ -1,7 +1,8 @@
 """Sweeps: what a user means by an id, how a sweep stands, and which of its settings did best.
 
 "Best" is the highest score, and a claim about chance: settings that the paired comparison of
-`crucible compare` cannot tell from it are named beside it, and equal scores share the place.
+`crucible compare` cannot tell from it are named beside it, and equal scores share the place. Models
+with a caution, toys, compete only with each other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from crucible_api import standing
+from crucible_api.manifest import caution_of
 from crucible_api.reports import Progress, RunInfo
 from crucible_api.runs import LATEST, Runs
 from crucible_infra.database.counts import challenge_totals
@@ -170,7 +172,7 @@ class _Setting:
 
 def _best(connection: Connection, rows: Sequence[RunRow], k: int) -> Iterator[Best]:
     for dataset in dict.fromkeys(row.dataset for row in rows):
-        mine = [row for row in rows if row.dataset == dataset]
+        mine = _competing([row for row in rows if row.dataset == dataset])
         counts = {row.id: standing.counts(connection, row) for row in mine}
         settings = [_Setting(row, score(counts[row.id], k)) for row in mine]
         known = [one for one in settings if not math.isnan(one.score.value)]
@@ -193,6 +195,11 @@ def _best(connection: Connection, rows: Sequence[RunRow], k: int) -> Iterator[Be
             compared=len(known),
             unknown=len(mine) - len(known),
         )
+
+
+def _competing(rows: Sequence[RunRow]) -> Sequence[RunRow]:
+    real = [row for row in rows if caution_of(row.manifest) is None]
+    return real or rows
 
 
 def _info(sweep_id: str, runs: Sequence[RunInfo]) -> SweepInfo:

@@ -91,6 +91,16 @@ class ArtifactStore(ABC):
         if found.hexdigest() != digest:
             raise self._damaged(digest)
 
+    def remove(self, digest: str) -> None:
+        """Give the space back; what is not there is gone already. Raises StorageError."""
+        _check_digest(digest)
+        try:
+            self._remove(digest)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._storage_error(error, "changed") from error
+
     def _stored(self, digest: str) -> Iterator[bytes]:
         try:
             with self._open(digest) as file:
@@ -126,6 +136,10 @@ class ArtifactStore(ABC):
     @abstractmethod
     def _open(self, digest: str) -> BinaryIO:
         """The stored bytes as a file; FileNotFoundError when there are none."""
+
+    @abstractmethod
+    def _remove(self, digest: str) -> None:
+        """Remove the stored bytes; FileNotFoundError when there are none."""
 
     @abstractmethod
     def _write_chunks(self, digest: str, chunks: Iterable[bytes]) -> None:
@@ -170,6 +184,9 @@ class _LocalStore(ArtifactStore):
     def _open(self, digest: str) -> BinaryIO:
         return self._path(digest).open("rb")
 
+    def _remove(self, digest: str) -> None:
+        self._path(digest).unlink()
+
     def _write_chunks(self, digest: str, chunks: Iterable[bytes]) -> None:
         path = self._path(digest)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -212,6 +229,9 @@ class _RemoteStore(ArtifactStore):
     def _open(self, digest: str) -> BinaryIO:
         file: BinaryIO = self._filesystem.open(self._path(digest), "rb")
         return file
+
+    def _remove(self, digest: str) -> None:
+        self._filesystem.rm_file(self._path(digest))
 
     def _write_chunks(self, digest: str, chunks: Iterable[bytes]) -> None:
         path = self._path(digest)

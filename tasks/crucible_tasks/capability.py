@@ -1,7 +1,7 @@
 """Capability: which queue reaches the hosts that can serve a model, by its spec alone.
 
-Any host can serve `reference`, a `replay` and a server whose address says where it is, so those
-share one queue. A model without an address, or at an address of the loopback network, means
+Any host can serve `reference`, a `replay`, `nano` and a server whose address says where it is, so
+those share one queue. A model without an address, or at an address of the loopback network, means
 "this host's own", and only some hosts have it: each such model has a queue of its own, which a
 worker takes from while its host serves that model. So nothing has to be configured twice, a new
 host helps as soon as it has the model, and no worker can take what it cannot do.

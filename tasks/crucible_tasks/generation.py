@@ -89,6 +89,8 @@ class ModelIdentity:
     style: str
     context_tokens: int | None = None
     quantization: str | None = None
+    #: what must be said wherever its scores are shown; a model with one is on no leaderboard
+    caution: str | None = None
     #: anything else the server said, for the manifest
     details: dict[str, str] | None = None
 

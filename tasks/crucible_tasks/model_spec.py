@@ -6,6 +6,7 @@ openai:URL#NAME         an OpenAI-compatible server; a bare host:port is http an
 hf:PATH_OR_ID[+ADAPTER] weights on disk, in the hub's cache or in the store (artifact:DIGEST)
 replay:FILE             recorded completions
 reference               the dataset's own solutions
+nano[:DIRECTORY]        the built-in toy model, or weights of its kind, sampled without torch
 NAME                    whichever server on the usual ports has a model of this name
 
 `?style=base` or `?style=chat` after a server's NAME or after `hf:` overrides how prompts are made.
@@ -21,7 +22,9 @@ from urllib.parse import urlsplit
 from crucible_infra.errors import InvalidModelSpec
 
 #: what users see when a spec cannot be read
-FORMS = "ollama:NAME, openai:URL#NAME, hf:PATH_OR_ID[+ADAPTER], replay:FILE, reference or a name"
+FORMS = (
+    "ollama:NAME, openai:URL#NAME, hf:PATH_OR_ID[+ADAPTER], replay:FILE, reference, nano or a name"
+)
 
 _OPTIONS = re.compile(r"\?(?P<options>[a-z_]+=[^?#/]*)$")
 _ENDPOINT = re.compile(r"/(chat/completions|completions|models)$")
@@ -35,6 +38,7 @@ class ModelKind(StrEnum):
     HF = "hf"
     REPLAY = "replay"
     REFERENCE = "reference"
+    NANO = "nano"
     #: not decided yet: the servers are asked which one has it
     NAME = "name"
 
@@ -44,7 +48,7 @@ class ModelSpec:
     """One model, as far as its spec says."""
 
     kind: ModelKind
-    #: the model's name; the file of `replay`; the path or id of `hf`
+    #: the model's name; the file of `replay`; the path or id of `hf`; the directory of `nano`
     name: str = ""
     #: without a slash at its end; None where the usual place is meant
     url: str | None = None
@@ -66,6 +70,8 @@ class ModelSpec:
                 return f"hf:{self.name}" + (f"+{self.adapter}" if self.adapter else "") + style
             case ModelKind.REPLAY:
                 return f"replay:{self.name}"
+            case ModelKind.NANO:
+                return f"nano:{self.name}" if self.name else "nano"
             case _:
                 return f"{self.kind}:{place}{self.name}{style}"
 
@@ -77,8 +83,8 @@ def parse(text: str) -> ModelSpec:
         raise InvalidModelSpec(f"{text!r} is not a model spec", hint=f"write {FORMS}")
     head, colon, rest = spec.partition(":")
     match head if colon else spec:
-        case "reference":
-            return _reference(spec, rest)
+        case "reference" | "nano":
+            return _of_ours(spec, rest)
         case "replay":
             return ModelSpec(ModelKind.REPLAY, _present(spec, rest, "a file"))
         case "hf":
@@ -116,7 +122,11 @@ def normalise_url(text: str, default_path: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
-def _reference(spec: str, rest: str) -> ModelSpec:
+def _of_ours(spec: str, rest: str) -> ModelSpec:
+    if spec == "nano":
+        return ModelSpec(ModelKind.NANO)
+    if spec.startswith("nano"):
+        return ModelSpec(ModelKind.NANO, _present(spec, rest, "a directory"))
     if spec != "reference":
         hint = "write reference alone"
         raise InvalidModelSpec(f"reference takes no name, got {rest!r}", hint=hint)

@@ -1,4 +1,4 @@
-"""A recipe: every hyperparameter of a fine-tune, and the reason for each default; YAML in and out.
+"""A recipe: every hyperparameter of a fine-tune, and why it has its default; YAML in and out.
 
 `auto` in a file is None here: the trainer decides it from the weights, the corpus and the host, and
 records what it decided beside the adapter.
@@ -137,6 +137,13 @@ class Recipe:
     )
     fim_loss: str = _key(
         "all", one_of("all", "middle"), "prefix and suffix are the project's code as well"
+    )
+    seams: float | None = _key(
+        None,
+        _or_auto(_share),
+        "share of the line ends where a token ends too: a prompt ends there, and a model that only "
+        "knows tokens with a line's end and the next one's indentation has no answer; auto is 0.25 "
+        "for tokenizers with such tokens, else 0",
     )
     seed: int = _key(0, whole(0, 2**31 - 1), "the same seed gives the same losses")
     eval_every: int | None = _key(

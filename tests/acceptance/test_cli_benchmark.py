@@ -64,14 +64,35 @@ def test_no_color_keeps_the_bar_without_any_escape_code(crucible: Crucible) -> N
     assert "\x1b" not in shown.err
 
 
-def test_where_no_server_answers_one_sentence_says_what_was_proved(crucible: Crucible) -> None:
+def test_where_no_server_answers_the_toy_is_sampled_and_the_installation_proved(
+    crucible: Crucible,
+) -> None:
     if json.loads(crucible("models", "--json").out):
         pytest.skip("a model server answers on this host")
-    said = crucible("benchmark", "--limit", "2")
+    said = crucible("benchmark", "--limit", "6", "--output", "result.json")
     assert said.code == 0, said.err
-    assert "reference" in said.out
-    assert "proves this installation and says nothing about a model" in said.err
+    assert "nano (toy model, synthetic data)" in said.out
+    assert "sampled the built-in nano, a toy" in said.err
+    assert "proves this installation" in said.err
     assert "crucible benchmark -m ollama:" in said.err
+    toy, reference = json.loads((crucible.home / "result.json").read_text())["runs"]
+    assert (toy["model"], toy["dataset"], toy["n"]) == ("nano", "starter", 10)
+    assert toy["caution"] == toy["manifest"]["model"]["caution"] == "toy model, synthetic data"
+    assert toy["temperature"] == 1.2
+    assert 0 < toy["pass@1"]["value"] < toy["pass@10"]["value"]
+    assert (reference["model"], reference["dataset"]) == ("reference", "humaneval")
+    assert (reference["n"], reference["caution"], reference["pass@1"]["value"]) == (1, None, 1.0)
+
+
+def test_the_toy_can_be_asked_by_name_and_says_the_same_again(crucible: Crucible) -> None:
+    words = ("--limit", "2", "-d", "starter", "-n", "2", "--temperature", "0.5", "--json")
+    said = crucible("benchmark", "-m", "nano", *words)
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert (found["n"], found["temperature"], found["completions"]) == (2, 0.5, 4)
+    assert "proves this installation" not in said.err
+    again = json.loads(crucible("benchmark", "-m", "nano", *words).out)
+    assert again["outcomes"] == found["outcomes"]
 
 
 def test_a_model_from_the_environment_is_used(crucible: Crucible) -> None:

@@ -56,7 +56,12 @@ def test_every_file_of_a_package_is_shipped(wheel: zipfile.ZipFile) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["crucible_infra/database/migrations/", "crucible_workers/sandbox/prison/"]
+    "folder",
+    [
+        "crucible_infra/database/migrations/",
+        "crucible_workers/nano/weights/",
+        "crucible_workers/sandbox/prison/",
+    ],
 )
 def test_what_is_run_but_never_imported_is_shipped(folder: str, wheel: zipfile.ZipFile) -> None:
     assert [name for name in wheel.namelist() if name.startswith(folder)]

@@ -9,7 +9,11 @@ from source_tree import PACKAGES, ROOT, functions, python_files
 FUNCTION_LINES = 50
 FILE_LINES = 400
 
-FILES = [path for folder in (*PACKAGES, ROOT / "tests") for path in python_files(folder)]
+FILES = [
+    path
+    for folder in (*PACKAGES, ROOT / "workers" / "nano", ROOT / "tests")
+    for path in python_files(folder)
+]
 
 
 def test_no_function_is_longer_than_a_screen() -> None:

@@ -77,10 +77,15 @@ def reference() -> Case:
     return Case(ReferenceModel(dataset), RAW, {Form.SOLUTION}, lambda: None)
 
 
+def nano() -> Case:
+    model = open_model("nano", None)
+    return Case(model, RAW, {Form.CONTINUATION}, model.close)
+
+
 @pytest.fixture(
     params=[
         *("ollama raw", "ollama chat", "openai raw", "openai chat"),
-        *("hf raw", "hf chat", "replay", "reference"),
+        *("hf raw", "hf chat", "replay", "reference", "nano"),
     ]
 )
 def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) -> Iterator[Case]:
@@ -94,6 +99,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) ->
             "hf": lambda: transformers(tmp_path, prompt),
             "replay": lambda: replay(tmp_path),
             "reference": reference,
+            "nano": nano,
         }[name]()
         yield made
         made.model.close()

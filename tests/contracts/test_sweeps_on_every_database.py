@@ -174,6 +174,23 @@ def test_equal_scores_share_the_best_place_and_what_may_be_luck_is_named(
         sweep_summary(workshop.runs, "none")
 
 
+def test_a_toy_is_the_best_only_among_toys(workshop: Workshop) -> None:
+    toy = replace(scripted_run.MODEL, caution="toy model, synthetic data")
+    plan = replace(scripted_run.plan(), sweep_id=SWEEP)
+    toys = [workshop.runs.plan_benchmark(replace(plan, model=toy, seed=seed)) for seed in (1, 2)]
+    for run_id in toys:
+        workshop.runs.start(run_id)
+    workshop.finish()
+    summary = sweep_summary(workshop.runs, SWEEP)
+    assert summary.best[0].compared == 2
+    assert summary.runs[0].run.model_text.endswith(" (toy model, synthetic data)")
+    real = _plan(workshop, seeds=(1, 2))
+    workshop.runs.start(real[0])
+    workshop.finish()
+    (best,) = sweep_summary(workshop.runs, SWEEP).best
+    assert (best.run_ids, best.compared, best.unknown) == ((real[0],), 1, 1)
+
+
 def _without_completions(request: object) -> Generation:
     assert isinstance(request, GenerationRequest)
     return replace(scripted_run.generation(request), completions=())

@@ -18,6 +18,7 @@ from crucible_infra import settings
 from crucible_infra.artifacts import open_store
 from crucible_infra.bundles import fetch_directory
 from crucible_infra.errors import FormatError, InvalidModelSpec
+from crucible_tasks.fine_tuning import NANO
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -56,7 +57,7 @@ def full_name(name: str) -> str:
 
 
 def locate(name: str) -> Path:
-    """The directory of a path, of an artifact, which is fetched once, or of an id in the hub cache.
+    """The directory of a path, an artifact, which is fetched once, `nano`, or an id in the cache.
 
     Raises InvalidModelSpec when there is none, and what `fetch_directory` raises.
     """
@@ -65,6 +66,10 @@ def locate(name: str) -> Path:
         current = settings.current()
         cached = current.cache_directory / "bundles" / digest
         return fetch_directory(open_store(current.artifacts_url), digest, cached)
+    if name == NANO:
+        from crucible_workers.nano import weights_directory  # noqa: PLC0415 -- seldom wanted
+
+        return weights_directory()
     path = Path(name).expanduser()
     if path.is_dir():
         return path.absolute()

@@ -28,6 +28,7 @@ _INTRODUCED = 12
 EPILOG = f"""\b
 Examples:
   crucible benchmark                        what answers on this host, on HumanEval
+  crucible benchmark -m nano -d starter -n 10   a toy model, which needs no server
   {EXAMPLE}
   crucible benchmark -m openai:localhost:8000/v1#my-model -n 20 -k 1,10
   crucible benchmark -m NAME --temperature 0.2 --temperature 0.8 -n 10
@@ -76,7 +77,6 @@ are asked nothing, replays and `reference`, have one run whatever the prompts ar
     multiple=True,
     type=click.IntRange(min=1),
     metavar="N",
-    default=(1,),
     help="Answers per challenge.  [default: 1]",
 )
 @options.ks
@@ -156,7 +156,8 @@ def command(
     """Sample models on datasets, judge the answers in the sandbox, print pass@k.
 
     Without -m this asks CRUCIBLE_MODEL, else what answers on the usual ports (Ollama, LM Studio,
-    llama.cpp, vLLM), else `reference`: the dataset's own solutions, which prove the installation.
+    llama.cpp, vLLM), else the built-in toy model, `nano`, on `starter`, and beside it `reference`:
+    the dataset's own solutions, which prove the installation.
     """
     wish = read_wish(click.get_current_context(), sweep, rest)
     wish.check(gate)
@@ -181,7 +182,7 @@ def _carry_out(
     wordings = open_wordings(wish)
     datasets = open_datasets(wish)
     runs = open_runs(current())
-    for n in wish.ns:
+    for n in wish.chosen_ns:
         if n > 1 and 0.0 in wish.temperatures:
             voice.warn(f"at temperature 0 the {n} answers to a challenge will be the same one")
     with judging_hands(voice):
@@ -250,10 +251,12 @@ def _say_what_next(matrix: Matrix, run_ids: Sequence[str], voice: Voice) -> None
         voice.talk(f"run {run_id}: crucible runs show {run_id} | export {run_id} DIRECTORY")
     else:
         voice.talk(f"sweep: crucible sweeps show {matrix.plans[0].sweep_id}")
-        voice.talk(f"compare: crucible compare {run_ids[0]} {run_ids[1]}")
-    if matrix.choice.is_fallback:
+        if matrix.choice.toy is None:
+            voice.talk(f"compare: crucible compare {run_ids[0]} {run_ids[1]}")
+    if matrix.choice.toy is not None:
         voice.announce(
-            "no model server answered on the usual ports, so this judged the dataset's own "
-            "solutions, which proves this installation and says nothing about a model; "
-            f"for a real one: {EXAMPLE}"
+            "no model server answered on the usual ports, so this sampled the built-in nano, a "
+            "toy that shows what a run looks like, and judged the dataset's own solutions, which "
+            "proves this installation; neither says anything about a real model, which is asked "
+            f"with: {EXAMPLE}"
         )

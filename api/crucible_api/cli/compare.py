@@ -109,7 +109,7 @@ def _show(runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score], voic
     rows = [
         [
             name,
-            one.run.model,
+            one.run.model_text,
             f"{one.run.dataset} ({one.run.challenges})",
             str(one.run.n),
             *([one.run.prompt or ""] if has_prompt else []),
@@ -131,6 +131,7 @@ def _plain(
         name: {
             "run": one.run.id,
             "model": one.run.model,
+            "caution": one.run.caution,
             "dataset": one.run.dataset,
             "prompt": one.run.prompt,
             "isolation": one.isolation,

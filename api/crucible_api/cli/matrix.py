@@ -78,8 +78,9 @@ def plan_matrix(
     from crucible_tasks.planning import BenchmarkPlan, new_id
 
     choice = _choose(wish, voice)
-    _check_wordings(wish, choice.models, wordings)
-    cells = list(_cells(wish, choice.models, datasets, wordings))
+    asked = choice.models if choice.toy is None else (*choice.models, choice.toy)
+    _check_wordings(wish, asked, wordings)
+    cells = list(_cells_of(choice, wish, datasets, wordings))
     if len(cells) > MAX_RUNS:
         raise InvalidInput(f"this sweep has {len(cells)} runs; at most {MAX_RUNS} make one")
     sweep_id = new_id() if len(cells) > 1 else None
@@ -135,6 +136,16 @@ def _choose(wish: Wish, voice: Voice) -> Choice:
     return replace(choice, models=tuple(models.values()))
 
 
+def _cells_of(
+    choice: Choice, wish: Wish, datasets: Sequence[Dataset], wordings: Sequence[Wording | None]
+) -> Iterator[_Cell]:
+    if choice.toy is not None:
+        toy_wish = wish.of_toy()
+        its_datasets = datasets if wish.datasets else open_datasets(toy_wish)
+        yield from _cells(toy_wish, (choice.toy,), its_datasets, wordings)
+    yield from _cells(wish, choice.models, datasets, wordings)
+
+
 def _cells(
     wish: Wish,
     models: Sequence[ModelIdentity],
@@ -148,7 +159,7 @@ def _cells(
         # a replay reads no prompt, so it is the same run in every wording
         its_wordings = wordings if takes_prompts(model.server) else (None,)
         for dataset in datasets:
-            for n in dict.fromkeys(wish.ns):
+            for n in wish.chosen_ns:
                 for temperature in wish.temperatures_for(n):
                     for wording in its_wordings:
                         yield _Cell(model, dataset, n, temperature, wording)

@@ -37,7 +37,8 @@ Model specs:
   hf:PATH_OR_ID[+ADAPTER]  weights on disk, in the hub's cache, or artifact:DIGEST
   replay:FILE              recorded completions
   reference                the dataset's own solutions: proves an installation
-  NAME                     whichever server on the usual ports has it
+  nano[:DIRECTORY]         the built-in toy model, or weights of its kind
+  NAME                     a fine-tune's model, or whichever server on the usual ports has it
 """
 
 
@@ -51,24 +52,44 @@ def command(voice: Voice, *, spec: str | None) -> None:
 
     with hands(voice):
         if spec is not None:
-            models: Sequence[ModelIdentity] = (model_choice.describe(spec),)
+            models: Sequence[ModelIdentity] = (model_choice.describe(spec, voice),)
         else:
-            models = model_choice.ask(None).models
+            models = (*_registered(), *model_choice.ask(None).models)
     if voice.is_json:
         voice.data(asdict(models[0]) if spec is not None else [asdict(model) for model in models])
         return
     if models:
         voice.table(COLUMNS, [_row(model) for model in models])
     else:
-        voice.talk("no model server answers on the usual ports of this host")
+        voice.talk(
+            "no model server answers on the usual ports of this host; the built-in toy model is "
+            "always there: crucible benchmark -m nano -d starter -n 10"
+        )
     if spec is None and current().default_model:
         voice.talk(f"CRUCIBLE_MODEL is {current().default_model}: asked when no -m is given")
+
+
+def _registered() -> list[ModelIdentity]:
+    """The models that fine-tunes have made."""
+    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_tasks.generation import ModelIdentity
+
+    return [
+        ModelIdentity(
+            spec=adapter.name,
+            name=adapter.name,
+            server=f"fine-tune of {adapter.base}",
+            digest=adapter.artifact,
+            style="",
+        )
+        for adapter in open_fine_tunes(current()).registered()
+    ]
 
 
 def _row(model: ModelIdentity) -> list[str]:
     return [
         model.spec,
-        model.server,
+        model.server if model.caution is None else f"{model.server}, {model.caution}",
         model.style,
         "" if model.context_tokens is None else str(model.context_tokens),
         model.quantization or "",

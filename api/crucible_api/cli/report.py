@@ -63,6 +63,7 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
         "state": str(run.state),
         "priority": run.priority,
         "model": run.model,
+        "caution": run.caution,
         "dataset": run.dataset,
         "grader": run.grader,
         "n": run.n,
@@ -154,7 +155,7 @@ def _show_table(summaries: Sequence[RunSummary], voice: Voice) -> None:
     ]
     rows = [
         [
-            summary.run.model,
+            summary.run.model_text,
             f"{summary.run.dataset} ({summary.run.challenges})",
             str(summary.run.n),
             *temperatures.cells[place],

@@ -86,4 +86,13 @@ def _row(run: RunInfo, *, has_prompt: bool) -> list[str]:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
     dataset = f"{run.dataset} ({run.challenges})"
     prompt = [run.prompt or ""] if has_prompt else []
-    return [run.id, started, str(run.kind), str(run.state), run.model, dataset, str(run.n), *prompt]
+    return [
+        run.id,
+        started,
+        str(run.kind),
+        str(run.state),
+        run.model_text,
+        dataset,
+        str(run.n),
+        *prompt,
+    ]

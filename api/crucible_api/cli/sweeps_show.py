@@ -84,7 +84,7 @@ def _show_table(runs: Sequence[SweepRun], voice: Voice) -> None:
     ]
     rows = [
         [
-            one.run.model,
+            one.run.model_text,
             f"{one.run.dataset} ({one.run.challenges})",
             str(one.run.n),
             temperature_text(one.run),
@@ -118,7 +118,7 @@ def _sentences(best: Best, summary: SweepSummary) -> Iterator[str]:
 def _setting(one: SweepRun, *, has_prompt: bool) -> str:
     temperature = "" if one.run.temperature is None else f", temperature {one.run.temperature:g}"
     prompt = f", prompt {one.run.prompt}" if has_prompt and one.run.prompt else ""
-    return f"{one.run.model}, n {one.run.n}{temperature}{prompt} (run {one.run.id})"
+    return f"{one.run.model_text}, n {one.run.n}{temperature}{prompt} (run {one.run.id})"
 
 
 def _run_object(one: SweepRun) -> dict[str, object]:
@@ -128,6 +128,7 @@ def _run_object(one: SweepRun) -> dict[str, object]:
         "state": str(run.state),
         "priority": run.priority,
         "model": run.model,
+        "caution": run.caution,
         "dataset": run.dataset,
         "n": run.n,
         "temperature": run.temperature,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +24,12 @@ GREEDY = 0.0
 #: several answers must differ; 0.8 is what Chen et al. 2021 found best for pass@100
 SEVERAL = 0.8
 
+#: the built-in toy model, where nothing else answers: at 1.2 its samples differ enough for ten of
+#: them to find more than one does
+TOY_DATASET = "starter"
+TOY_N = 10
+TOY_TEMPERATURE = 1.2
+
 #: the k people quote; those above n are left out
 CUSTOMARY_KS = (1, 10, 100)
 
@@ -39,6 +45,7 @@ class Wish:
     datasets: tuple[str, ...]
     temperatures: tuple[float, ...]
     styles: tuple[str, ...]
+    #: empty where the user did not say
     ns: tuple[int, ...]
     ks: tuple[int, ...]
     seed: int
@@ -59,6 +66,20 @@ class Wish:
         """The given ones, each once; else the default."""
         return tuple(dict.fromkeys(self.datasets or (DEFAULT_DATASET,)))
 
+    @property
+    def chosen_ns(self) -> tuple[int, ...]:
+        """The given ones, each once; else one answer per challenge."""
+        return tuple(dict.fromkeys(self.ns or (1,)))
+
+    def of_toy(self) -> Wish:
+        """What the built-in toy model is asked instead, as far as the user did not say."""
+        return replace(
+            self,
+            datasets=self.datasets or (TOY_DATASET,),
+            ns=self.ns or (TOY_N,),
+            temperatures=self.temperatures or (TOY_TEMPERATURE,),
+        )
+
     def temperatures_for(self, n: int) -> tuple[float, ...]:
         """The given ones, each once; else greedy for one answer, spread for several."""
         return tuple(dict.fromkeys(self.temperatures)) or ((GREEDY if n == 1 else SEVERAL),)
@@ -76,7 +97,7 @@ class Wish:
                 parse(spec)
         with self.blamed("ks"):
             self._check_ks()
-        computed = [self.ks_for(n) for n in self.ns]
+        computed = [self.ks_for(n) for n in self.chosen_ns]
         if gate is not None and any(gate.k not in ks for ks in computed):
             raise InvalidInput(
                 f"--fail-under names {gate.name}, which is not computed",
@@ -84,13 +105,13 @@ class Wish:
             )
 
     def _check_ks(self) -> None:
-        too_large = [k for k in self.ks if k > max(self.ns)]
+        too_large = [k for k in self.ks if k > max(self.chosen_ns)]
         if too_large:
             raise InvalidInput(
                 f"pass@{min(too_large)} needs at least {min(too_large)} completions per challenge",
                 hint=f"-n {max(too_large)}",
             )
-        for n in self.ns:
+        for n in self.chosen_ns:
             if not self.ks_for(n):
                 raise InvalidInput(f"with n = {n} there is no pass@k to compute", hint="-k 1")
 

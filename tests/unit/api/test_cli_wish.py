@@ -112,6 +112,33 @@ def test_the_matrix_has_every_combination_model_by_model(
         matrix.plan_matrix(many, [scripted_run.dataset()], [None], Voice())
 
 
+def test_where_nothing_answers_the_toy_has_settings_of_its_own_that_flags_override(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    toy = replace(scripted_run.MODEL, spec="nano", server="built in", caution="toy")
+    chosen = Choice((scripted_run.MODEL,), toy)
+    monkeypatch.setattr(model_choice, "choose", lambda *_: chosen)
+
+    def planned(wish: Wish) -> list[tuple[str, str, int, float, int]]:
+        datasets = matrix.open_datasets(wish)
+        return [
+            (
+                *(plan.model.spec, plan.dataset.name, plan.n, plan.sampling.temperature),
+                len(plan.dataset.challenges),
+            )
+            for plan in matrix.plan_matrix(wish, datasets, [None], Voice()).plans
+        ]
+
+    unsaid = replace(WISH, ns=(), limit=3)
+    reference = scripted_run.MODEL.spec
+    assert planned(unsaid) == [
+        ("nano", "starter", 10, 1.2, 3),
+        (reference, "humaneval", 1, 0.0, 3),
+    ]
+    said = replace(unsaid, ns=(2,), temperatures=(0.5,), datasets=("humaneval",))
+    assert planned(said) == [(name, "humaneval", 2, 0.5, 3) for name in ("nano", reference)]
+
+
 def _wordings(directory: Path, monkeypatch: pytest.MonkeyPatch, **texts: str) -> None:
     monkeypatch.chdir(directory)
     for name, text in texts.items():

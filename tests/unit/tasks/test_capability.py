@@ -12,6 +12,7 @@ from crucible_tasks.model_spec import parse
     "spec",
     [
         "reference",
+        "nano",
         "replay:answers.jsonl",
         "openai:http://gpu1:8000/v1#m",
         "openai:10.0.0.7:8000#m",

@@ -17,7 +17,7 @@ def test_humaneval_needs_no_network(tmp_path: Path) -> None:
 
 
 def test_every_fetched_file_is_pinned_and_has_a_place_of_its_own() -> None:
-    sources = [known.source_of(name) for name in names() if name != "humaneval"]
+    sources = [known.source_of(name) for name in names() if name not in known.CARRIED]
     assert len({source.file_name for source in sources}) == len(sources) == 26
     for source in sources:
         assert source.url.startswith("https://")
@@ -45,7 +45,9 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UnknownDataset, match="'humanevel'") as caught:
         open_dataset("humanevel")
     assert caught.value.exit_code == 2
-    assert "did you mean humaneval? known are humaneval, humaneval+, " in str(caught.value.hint)
+    assert "did you mean humaneval? known are humaneval, starter, humaneval+, " in str(
+        caught.value.hint
+    )
     for name in ("multipl-e:klingon", "x" * 5000):
         with pytest.raises(UnknownDataset):
             open_dataset(name)

@@ -21,6 +21,8 @@ READ = {
     "hf:Qwen/Q+./adapter": ModelSpec(ModelKind.HF, "Qwen/Q", adapter="./adapter"),
     "replay:a b/what?.jsonl.gz": ModelSpec(ModelKind.REPLAY, "a b/what?.jsonl.gz"),
     "reference": ModelSpec(ModelKind.REFERENCE, "reference"),
+    "nano": ModelSpec(ModelKind.NANO),
+    "nano:./merged": ModelSpec(ModelKind.NANO, "./merged"),
     "codellama:7b?style=chat": ModelSpec(ModelKind.NAME, "codellama:7b", style="chat"),
     "hf.co/x/y:Q4": ModelSpec(ModelKind.NAME, "hf.co/x/y:Q4"),
 }
@@ -67,6 +69,7 @@ def test_a_short_address_becomes_a_whole_url(text: str, url: str) -> None:
         ("hf:a+", "lacks an adapter after +"),
         ("hf:+b", "lacks a path or id"),
         ("reference:x", "takes no name"),
+        ("nano:", "lacks a directory"),
         ("ollama:m?style=fancy", "is not an option"),
         ("ollama:m?temperature=1", "is not an option"),
         ("?style=base", "lacks a name"),

@@ -28,6 +28,10 @@ def open_model(spec: str, dataset: str | None, patience: Patience | None = None)
             from crucible_workers.models.reference import open_reference  # noqa: PLC0415
 
             return open_reference(dataset)
+        case ModelKind.NANO:
+            from crucible_workers.models.nano import open_nano  # noqa: PLC0415
+
+            return open_nano(wanted.name)
         case ModelKind.HF:
             return _open_weights(wanted, waiting)
         case _:

@@ -17,8 +17,8 @@ from torch import distributed
 from transformers import TrainerCallback
 
 from crucible_infra.errors import InvalidInput
+from crucible_tasks.fine_tuning import WHOLE as _WHOLE
 
-_WHOLE = "whole.json"
 _STATE = "trainer_state.json"
 
 
@@ -55,7 +55,7 @@ class Checkpoint:
 
 
 def whole_checkpoints(directory: Path, job: str) -> list[Checkpoint]:
-    """The whole ones of this job, the oldest first; the others are removed.
+    """The whole ones of this job, the oldest first.
 
     Raises InvalidInput where the directory belongs to another job.
     """
@@ -63,14 +63,13 @@ def whole_checkpoints(directory: Path, job: str) -> list[Checkpoint]:
     for path in directory.glob("checkpoint-*"):
         manifest = _manifest(path)
         if manifest is None:
-            shutil.rmtree(path, ignore_errors=True)
-        elif manifest.job != job:
+            continue
+        if manifest.job != job:
             raise InvalidInput(
                 f"{directory} holds checkpoints of another job",
                 hint="name another output directory, or remove it",
             )
-        else:
-            found.append(Checkpoint(path, int(path.name.rpartition("-")[2])))
+        found.append(Checkpoint(path, int(path.name.rpartition("-")[2])))
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 

@@ -13,7 +13,7 @@ from crucible_infra.errors import CrucibleError, DiskFull, NotEnoughMemory, Trai
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: how safetensors (Rust) and torch's writer (C++) tell that a disk is full
-_FULL_WORDS = ("No space left on device", "os error 28", "os error 122", "PytorchStreamWriter")
+_FULL_WORDS = ("No space left on device", "os error 28", "os error 122", "unexpected pos")
 
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 

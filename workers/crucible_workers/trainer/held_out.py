@@ -11,13 +11,14 @@ from datasets import Dataset
 from torch import distributed
 
 from crucible_workers.trainer.examples import IGNORED
-from crucible_workers.trainer.packing import Collator
+from crucible_workers.trainer.gathering import told_by_all
+from crucible_workers.trainer.packing import Collate
 
 
 class HeldOut:
     """Rows that nothing is learned from."""
 
-    def __init__(self, rows: Dataset, collator: Collator) -> None:
+    def __init__(self, rows: Dataset, collator: Collate) -> None:
         self._batches = [collator([row]) for row in rows]
 
     def loss(self, model: Any, autocast: AbstractContextManager[Any]) -> float:
@@ -27,12 +28,8 @@ class HeldOut:
         with torch.no_grad(), autocast:
             sums = self._share(model)
         model.train(was_training)
-        if distributed.is_initialized():
-            shares: list[Any] = [None] * distributed.get_world_size()
-            distributed.all_gather_object(shares, sums)
-            sums = [one for share in shares for one in share]
         # fsum rounds once: the order of the hosts does not matter
-        return math.fsum(sums) / self._tokens()
+        return math.fsum(one for share in told_by_all(sums) for one in share) / self._tokens()
 
     def _share(self, model: Any) -> list[float]:
         rank, world = 0, 1
@@ -41,7 +38,10 @@ class HeldOut:
         device = next(model.parameters()).device
         sums = []
         for batch in self._batches[rank::world]:
-            inputs = {name: tensor.to(device) for name, tensor in batch.items()}
+            inputs = {
+                name: value.to(device) if isinstance(value, torch.Tensor) else value
+                for name, value in batch.items()
+            }
             # TRL's head scores tile by tile: the logits of a long row need gigabytes
             found = model(**inputs, use_cache=False, fused_lm_head=True)
             sums.append(-found.log_probs.double().sum().item())

@@ -11,7 +11,7 @@ no more than the number of its step.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, count, islice
 from typing import Any
@@ -19,11 +19,14 @@ from typing import Any
 import torch
 from datasets import Dataset, disable_progress_bars
 from trl import pack_dataset
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from crucible_tasks.recipe import Recipe
 from crucible_workers.trainer.examples import IGNORED, Example
 
 disable_progress_bars()
+
+Collate = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 def pack(examples: list[Example], recipe: Recipe) -> Dataset:
@@ -72,6 +75,18 @@ def schedule(rows: Dataset, recipe: Recipe) -> Schedule:
         [0, *accumulate(sum(tokens[row] for row in chunk) for chunk in chunks)],
         [sum(squares[row] for row in chunk) for chunk in chunks],
     )
+
+
+def collator(padding: int, attention: str) -> Collate:
+    """What makes a batch of rows, for this attention.
+
+    Flash attention takes one long row and the places where pieces begin. Given several rows it
+    would let the pieces of each see each other.
+    """
+    if attention.startswith("flash"):
+        found: Collate = DataCollatorForLanguageModeling(padding, padding_free=True)
+        return found
+    return Collator(padding)
 
 
 class Collator:

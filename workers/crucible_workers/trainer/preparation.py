@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from crucible_infra.errors import InvalidInput
 from crucible_tasks.corpus.corpus import Corpus, decode
 from crucible_tasks.fine_tuning import TrainingJob
 from crucible_workers.trainer.examples import Examples, build_examples
+from crucible_workers.trainer.gathering import told_by_all
 from crucible_workers.trainer.memory import Plan, available_bytes, plan, rehearse
 from crucible_workers.trainer.packing import Schedule, pack, schedule
 from crucible_workers.trainer.tokenising import Tokens
@@ -98,9 +100,9 @@ def prepare(job: TrainingJob) -> Preparation:
 
 
 def _join() -> Gang:
-    has_gpu = torch.cuda.is_available()
-    state = PartialState(cpu=not has_gpu)
-    neighbours = torch.cuda.device_count() if has_gpu else 1
+    state = PartialState(cpu=not torch.cuda.is_available())
+    hosts = told_by_all(socket.gethostname())
+    neighbours = hosts.count(socket.gethostname())
     return Gang(state.process_index, state.num_processes, neighbours, state.device)
 
 

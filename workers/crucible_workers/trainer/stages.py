@@ -1,14 +1,13 @@
-"""When a training evaluates, saves and ends; told from its own record, so a resumed one agrees."""
+"""When a training evaluates, saves and ends: by its own record, so that a resumed one agrees."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import distributed
 from transformers import TrainerCallback
 
 from crucible_tasks.recipe import Recipe
+from crucible_workers.trainer.gathering import told_by_all
 from crucible_workers.trainer.stopping import StopRequest
 
 #: how often the held-out files are asked where the recipe leaves it open
@@ -46,13 +45,7 @@ class Stages(TrainerCallback):
 
     def _is_asked_to_stop(self) -> bool:
         """Whether any process of the gang was: all must leave the same step."""
-        if not distributed.is_initialized():
-            return self._stop.is_asked
-        asked = torch.tensor(float(self._stop.is_asked))
-        if distributed.get_backend() == "nccl":
-            asked = asked.cuda()
-        distributed.all_reduce(asked, distributed.ReduceOp.MAX)
-        return bool(asked.item())
+        return any(told_by_all(self._stop.is_asked))
 
 
 def evaluations(history: list[dict[str, Any]]) -> list[float]:

@@ -34,13 +34,14 @@ from crucible_workers.trainer.checkpoints import (
     remove_partial,
     whole_checkpoints,
 )
+from crucible_workers.trainer.gathering import told_by_all
 from crucible_workers.trainer.held_out import HeldOut
-from crucible_workers.trainer.packing import Collator
+from crucible_workers.trainer.packing import collator
 from crucible_workers.trainer.preparation import Preparation, prepare, use_threads
 from crucible_workers.trainer.progress import Progress, ProgressFile, memory_in_use
 from crucible_workers.trainer.stages import Stages, is_over
 from crucible_workers.trainer.stopping import StopRequest
-from crucible_workers.trainer.weights import computes_in_bfloat16, load
+from crucible_workers.trainer.weights import attention, computes_in_bfloat16, load
 
 #: a first compilation takes minutes, which fewer steps do not give back
 _STEPS_WORTH_COMPILING = 500
@@ -62,6 +63,8 @@ def train(job: TrainingJob, stop: StopRequest, note: Callable[[str], None]) -> b
         for text in prepared.notes:
             note(text)
     (output / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    if prepared.gang.leads:
+        remove_partial(output / CHECKPOINTS)
     try:
         return _Training(job, prepared, stop).run()
     finally:
@@ -78,9 +81,9 @@ class _Training:
         self._stop = stop
         self._output = Path(job.output)
         self._identity = prepared.identity(job)
-        self._collator = Collator(prepared.tokens.padding)
+        self._collate = collator(prepared.tokens.padding, attention(prepared.gang.device))
         self._held_out = (
-            HeldOut(prepared.held_out_rows, self._collator)
+            HeldOut(prepared.held_out_rows, self._collate)
             if prepared.held_out_rows is not None
             else None
         )
@@ -89,31 +92,38 @@ class _Training:
 
     def run(self) -> bool:
         """Train to the end, unless it is asked to stop."""
-        checkpoints = self._whole()
-        last = checkpoints[-1] if checkpoints else None
+        last = self._last_of_all()
         trainer = self._trainer()
         before = trainer.ask_held_out()
         if last is None and self._prepared.gang.leads:
             self._file.write(self._step_0(before))
-        if last is None or not self._is_done(last):
+        if not self._is_done():
             self._stop.is_heard = True
             trainer.train(resume_from_checkpoint=str(last.directory) if last else None)
-            trainer.accelerator.wait_for_everyone()
-            last = self._whole()[-1]
-        if not self._is_done(last):
+        if not self._is_done():
             return False
         if self._prepared.gang.leads:
             self._finish(before)
         return True
 
+    def _last_of_all(self) -> Checkpoint | None:
+        """The last checkpoint that every host of the gang holds."""
+        own = {checkpoint.step: checkpoint for checkpoint in self._whole()}
+        common = set.intersection(*(set(steps) for steps in told_by_all([*own])))
+        return own[max(common)] if common else None
+
     def _whole(self) -> list[Checkpoint]:
         return whole_checkpoints(self._output / CHECKPOINTS, self._identity)
 
-    def _is_done(self, last: Checkpoint) -> bool:
-        losses = [*last.held_out_losses().values()]
-        return last.step >= self._prepared.schedule.steps or is_over(
-            losses, self._job.recipe.patience
-        )
+    def _is_done(self) -> bool:
+        """Whether nothing is left to train; the process that writes the checkpoints knows."""
+        answer = False
+        if self._prepared.gang.leads and (checkpoints := self._whole()):
+            last = checkpoints[-1]
+            losses = [*last.held_out_losses().values()]
+            is_last = last.step >= self._prepared.schedule.steps
+            answer = is_last or is_over(losses, self._job.recipe.patience)
+        return bool(told_by_all(answer)[0])
 
     def _trainer(self) -> _Trainer:
         prepared, recipe = self._prepared, self._job.recipe
@@ -121,7 +131,7 @@ class _Training:
         return _Trainer(
             model=load(prepared.base, recipe, prepared.gang.device),
             args=_arguments(self._output / CHECKPOINTS, recipe, prepared),
-            data_collator=self._collator,
+            data_collator=self._collate,
             train_dataset=prepared.rows.select(prepared.schedule.order),
             processing_class=prepared.base.tokenizer,
             peft_config=adapter_shape(recipe),
@@ -211,8 +221,7 @@ def _arguments(directory: Path, recipe: Recipe, prepared: Preparation) -> SFTCon
         average_tokens_across_devices=True,
         learning_rate=recipe.rate,
         lr_scheduler_type=_SCHEDULES[recipe.schedule],
-        # the first warmed-up step has a rate of 0: a short training cannot afford it
-        warmup_steps=int(recipe.warmup * steps),
+        warmup_steps=_warmup_steps(recipe, steps),
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.clip,
         optim="adamw_torch",
@@ -237,6 +246,12 @@ def _arguments(directory: Path, recipe: Recipe, prepared: Preparation) -> SFTCon
         report_to=[],
         disable_tqdm=True,
     )
+
+
+def _warmup_steps(recipe: Recipe, steps: int) -> int:
+    """The first of them has a rate of 0, so that a single one would only waste a step."""
+    found = int(recipe.warmup * steps)
+    return found if found > 1 else 0
 
 
 def _chosen(choice: Choice, otherwise: bool) -> bool:  # noqa: FBT001 -- the default of a switch

@@ -23,7 +23,9 @@ from transformers import (
 from transformers.utils import logging
 
 from crucible_infra.errors import InvalidInput
+from crucible_tasks.fine_tuning import NANO
 from crucible_tasks.recipe import Method, Recipe
+from crucible_workers.nano import weights_directory
 
 #: progress bars and advice
 logging.set_verbosity_error()
@@ -49,7 +51,7 @@ class Base:
 
 def find_base(name: str) -> Base:
     """The model in a directory or in the local hub cache. Raises InvalidInput where none is."""
-    directory = Path(name)
+    directory = weights_directory() if name == NANO else Path(name)
     if not directory.is_dir():
         directory = _cached(name)
     for needed in ("config.json", "*.safetensors"):
@@ -79,7 +81,7 @@ def load(base: Base, recipe: Recipe, device: torch.device) -> PreTrainedModel:
 
 
 def attention(device: torch.device) -> str:
-    """The quickest attention that keeps packed documents apart."""
+    """The quickest attention that is installed."""
     if device.type == "cuda" and find_spec("flash_attn") is not None:
         return "flash_attention_2"
     return "sdpa"
@@ -126,7 +128,9 @@ def _opened(name: str, load_from: Callable[..., Any], directory: Path, **options
 
 def _four_bits(device: torch.device) -> BitsAndBytesConfig:
     if find_spec("bitsandbytes") is None:
-        raise InvalidInput("method: qlora needs bitsandbytes", hint="pip install bitsandbytes")
+        raise InvalidInput(
+            "method: qlora needs bitsandbytes", hint="pip install 'codecrucible[qlora]'"
+        )
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

@@ -1,0 +1,56 @@
+"""Progress in steps on stderr: one line that changes on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from crucible_api.cli.output import Voice
+
+#: in a log; work that is done before the first one needs no line
+_LINE_EVERY_SECONDS = 5.0
+
+#: on a terminal, which the eye follows no faster
+_DRAWN_EVERY_SECONDS = 0.1
+
+_COLUMNS = 79
+
+
+class Steps:
+    """Says which step is being done and how far it is; closes with its line wiped away."""
+
+    def __init__(self, voice: Voice, clock: Callable[[], float] = time.monotonic) -> None:
+        self._voice = voice
+        self._clock = clock
+        self._last = clock()
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._width:
+            sys.stderr.write(f"\r{' ' * self._width}\r")
+
+    def tell(self, step: str, done: int, of: int) -> None:
+        """So many of so many parts of a step are done."""
+        now = self._clock()
+        every = _DRAWN_EVERY_SECONDS if self._voice.has_bar else _LINE_EVERY_SECONDS
+        if now - self._last < every:
+            return
+        self._last = now
+        line = f"{step}: {done} of {of}"[:_COLUMNS]
+        if not self._voice.has_bar:
+            self._voice.talk(line)
+            return
+        sys.stderr.write(f"\r{line}{' ' * (self._width - len(line))}")
+        sys.stderr.flush()
+        self._width = len(line)

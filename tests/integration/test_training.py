@@ -1,0 +1,357 @@
+"""The training process on a tiny model: what it leaves, and that no end of it loses anything."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import tiny_model
+from crucible_infra.errors import InvalidInput
+from crucible_tasks.corpus.corpus import Pair, Part
+from crucible_tasks.fine_tuning import (
+    EXIT_STOPPED,
+    AdapterRecord,
+    TrainingJob,
+    TrainingStep,
+    read_record,
+    read_steps,
+    write_job,
+)
+from crucible_tasks.recipe import Method, Recipe
+from trainer_host import NO_DISK, SmallDisk, TrainerHost, trainer_host
+
+RECIPE = Recipe(
+    rank=4,
+    alpha=8,
+    learning_rate=0.02,
+    max_steps=12,
+    batch=4,
+    sequence_tokens=256,
+    eval_every=4,
+    checkpoint_every=2,
+)
+
+PAIR = Pair("f0.py", "Return nothing.", "return None\n" * 20, Part.TRAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A base, a corpus, a process that forks, and a place for jobs."""
+
+    host: TrainerHost
+    directory: Path
+
+    @property
+    def base(self) -> Path:
+        return self.directory / "base"
+
+    @property
+    def corpus(self) -> Path:
+        return self.directory / "corpus.jsonl"
+
+    def job(self, name: str, recipe: Recipe = RECIPE, base: Path | None = None) -> Path:
+        path = self.directory / f"{name}.json"
+        job = TrainingJob(str(base or self.base), str(self.corpus), recipe, str(self.output(name)))
+        write_job(job, path)
+        return path
+
+    def output(self, name: str) -> Path:
+        return self.directory / name
+
+    def adapter(self, name: str) -> Path:
+        return self.output(name) / "adapter"
+
+    def record(self, name: str) -> AdapterRecord:
+        return read_record(self.adapter(name))
+
+    def steps(self, name: str) -> dict[int, TrainingStep]:
+        return read_steps(self.output(name) / "progress.jsonl")
+
+    def losses(self, name: str) -> dict[int, tuple[float | None, float | None, int]]:
+        return {
+            number: (step.loss, step.held_out_loss, step.tokens)
+            for number, step in self.steps(name).items()
+        }
+
+    def said(self, name: str) -> str:
+        return (self.directory / f"{name}.err").read_text()
+
+    def last_word(self, name: str) -> str:
+        return self.said(name).splitlines()[-1]
+
+    def wait_for(self, name: str, step: int) -> None:
+        deadline = time.monotonic() + 60
+        while step not in self.steps(name):
+            assert time.monotonic() < deadline, self.said(name)
+            time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    directory = tmp_path_factory.mktemp("training")
+    tiny_model.write_tiny_model(directory / "base")
+    (directory / "corpus.jsonl").write_bytes(tiny_model.tiny_corpus((PAIR,)))
+    with trainer_host() as host:
+        yield Bench(host, directory)
+
+
+@pytest.fixture(scope="module")
+def whole(bench: Bench) -> str:
+    """The name of a job that nothing disturbed."""
+    assert bench.host.run(bench.job("whole")) == 0, bench.said("whole")
+    return "whole"
+
+
+def test_a_training_gains_and_its_record_says_what(bench: Bench, whole: str) -> None:
+    record = bench.record(whole)
+    steps = bench.steps(whole)
+
+    assert list(steps) == [*range(13)]
+    assert steps[12].loss is not None
+    assert steps[1].loss is not None
+    assert steps[12].loss < steps[1].loss - 0.5
+    assert record.held_out_loss == steps[record.kept_step].held_out_loss
+    assert record.held_out_loss_before == steps[0].held_out_loss
+    assert record.perplexity is not None
+    assert record.perplexity_before is not None
+    assert record.perplexity == pytest.approx(math.exp(record.held_out_loss or 0))
+    assert record.perplexity < record.perplexity_before / 2
+    assert (record.steps, record.kept_step, record.stopped_early) == (12, 12, False)
+    assert record.tokens == steps[12].tokens
+    assert record.corpus_digest == hashlib.sha256(bench.corpus.read_bytes()).hexdigest()
+    assert record.recipe == RECIPE
+    assert any("as StarCoder2, Granite write it" in note for note in record.notes)
+
+
+def test_the_held_out_loss_is_what_the_plain_way_finds(bench: Bench, whole: str) -> None:
+    record = bench.record(whole)
+    ways = (str(bench.base), str(bench.adapter(whole)), str(bench.corpus))
+
+    after = bench.host.call("held_out_loss", *ways)
+    before = bench.host.call("held_out_loss", ways[0], "", ways[2])
+
+    assert record.held_out_loss == pytest.approx(after, abs=2e-6)
+    assert record.held_out_loss_before == pytest.approx(before, abs=2e-6)
+
+
+def test_stopped_killed_and_damaged_it_comes_to_the_same_losses(bench: Bench, whole: str) -> None:
+    job = bench.job("disturbed")
+    pid = bench.host.start(job)
+    bench.wait_for("disturbed", 2)
+    os.kill(pid, signal.SIGTERM)
+    assert bench.host.wait(pid) == EXIT_STOPPED
+
+    pid = bench.host.start(job)
+    bench.wait_for("disturbed", 9)
+    os.kill(pid, signal.SIGKILL)
+    assert bench.host.wait(pid) == -signal.SIGKILL
+
+    _damage(bench.output("disturbed") / "checkpoints")
+    with (bench.output("disturbed") / "progress.jsonl").open("ab") as file:
+        file.write(b'{"step":11,"st')
+    assert bench.host.run(job) == 0, bench.said("disturbed")
+
+    assert bench.losses("disturbed") == bench.losses(whole)
+    adapters = [bench.adapter(name) / "adapter_model.safetensors" for name in ("disturbed", whole)]
+    assert adapters[0].read_bytes() == adapters[1].read_bytes()
+
+
+def test_a_finished_job_is_not_done_again(bench: Bench, whole: str) -> None:
+    before = bench.adapter(whole).stat().st_mtime_ns
+
+    assert bench.host.run(bench.directory / f"{whole}.json") == 0
+    assert bench.adapter(whole).stat().st_mtime_ns == before
+
+
+def test_two_processes_come_to_the_losses_of_one(bench: Bench, whole: str) -> None:
+    job = bench.job("gang")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pids = [
+        bench.host.start(
+            job,
+            {
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "LOCAL_WORLD_SIZE": "2",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            },
+            errors=bench.directory / f"gang-{rank}.err",
+        )
+        for rank in range(2)
+    ]
+    assert [bench.host.wait(pid) for pid in pids] == [0, 0], bench.said("gang-0")
+
+    alone, together = bench.steps(whole), bench.steps("gang")
+    assert list(together) == list(alone)
+    for number in range(1, 13):
+        assert together[number].loss == pytest.approx(alone[number].loss, rel=1e-5)
+        assert together[number].tokens == alone[number].tokens
+    assert together[12].held_out_loss == pytest.approx(alone[12].held_out_loss, rel=1e-5)
+
+
+def test_packed_pieces_do_not_see_each_other(bench: Bench, whole: str) -> None:
+    """Alone in its row a file has nothing else to see: the loss is the same only then."""
+    recipe = replace(RECIPE, packing="off", max_steps=1, activation_checkpointing="on")
+    assert bench.host.run(bench.job("unpacked", recipe)) == 0, bench.said("unpacked")
+
+    packed, alone = bench.steps(whole)[0], bench.steps("unpacked")[0]
+    assert packed.held_out_loss == pytest.approx(alone.held_out_loss, abs=1e-6)
+
+
+def test_it_stops_when_the_held_out_files_gain_no_more(bench: Bench) -> None:
+    # all weights at a wild rate: soon it only gets worse
+    recipe = replace(
+        RECIPE, method=Method.FULL, learning_rate=0.3, eval_every=1, patience=2, max_steps=30
+    )
+    assert bench.host.run(bench.job("impatient", recipe)) == 0, bench.said("impatient")
+
+    record, steps = bench.record("impatient"), bench.steps("impatient")
+    losses = {number: step.held_out_loss for number, step in steps.items() if number}
+    assert record.stopped_early
+    assert record.kept_step == min(losses, key=lambda number: losses[number] or 0)
+    assert record.steps == record.kept_step + 2
+    assert record.held_out_loss == losses[record.kept_step]
+
+
+@pytest.mark.parametrize("method", [Method.DORA, Method.FULL, Method.QLORA])
+def test_every_method_trains(bench: Bench, method: Method) -> None:
+    if method is Method.QLORA and find_spec("bitsandbytes") is None:
+        pytest.skip("bitsandbytes is not installed")
+    recipe = replace(RECIPE, method=method, max_steps=3, eval_every=3, checkpoint_every=3)
+    assert bench.host.run(bench.job(method, recipe)) == 0, bench.said(method)
+
+    record = bench.record(method)
+    assert record.held_out_loss is not None
+    assert record.held_out_loss_before is not None
+    assert record.held_out_loss < record.held_out_loss_before
+    if method is not Method.QLORA:
+        found = bench.host.call(
+            "held_out_loss", str(bench.base), str(bench.adapter(method)), str(bench.corpus)
+        )
+        assert record.held_out_loss == pytest.approx(found, abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "code", "words"),
+    [
+        ("cramped", {"memory_gib": 0.01}, 1, ("needs 0.1", "0.01 GiB are free", "micro_batch: 1")),
+        ("diverging", {"learning_rate": 1e30}, 1, ("no longer a number", "learning_rate")),
+        ("short", {"sequence_tokens": 64}, 2, ("fit no row of 64", "sequence_tokens")),
+        ("uneven", {"micro_batch": 3}, 2, ("micro_batch 3 does not divide",)),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    bench: Bench, name: str, change: dict[str, float], code: int, words: tuple[str, ...]
+) -> None:
+    recipe = replace(RECIPE, **change)  # type: ignore[arg-type] -- any of its keys
+    assert bench.host.run(bench.job(name, recipe)) == code
+
+    line = bench.last_word(name)
+    assert line.startswith("error: ")
+    assert all(word in line for word in words), line
+    assert not bench.adapter(name).exists()
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_is_one_line(bench: Bench) -> None:
+    checkpoints = bench.output("crowded") / "checkpoints"
+    code = bench.host.run(bench.job("crowded"), SmallDisk(checkpoints, 150))
+
+    if code == NO_DISK:
+        pytest.skip("no small disk can be mounted here")
+    assert code == 1
+    assert bench.last_word("crowded").startswith("error: the checkpoint could not be written")
+    assert not bench.adapter("crowded").exists()
+
+
+def test_what_is_no_model_is_told_apart(bench: Bench) -> None:
+    empty = bench.directory / "empty"
+    empty.mkdir()
+    cut = bench.directory / "cut"
+    shutil.copytree(bench.base, cut)
+    content = (cut / "model.safetensors").read_bytes()
+    (cut / "model.safetensors").write_bytes(content[: len(content) // 2])
+    nowhere = bench.directory / "nowhere"
+
+    for name, base in (("empty", empty), ("cut", cut), ("nowhere", nowhere)):
+        assert bench.host.run(bench.job(f"base-{name}", base=base)) == 2
+        line = bench.last_word(f"base-{name}")
+        assert line.startswith(f"error: {base}")
+    assert "hf download" in bench.last_word("base-nowhere")
+
+
+def test_fill_in_the_middle_is_refused_where_it_cannot_be(bench: Bench) -> None:
+    base = tiny_model.write_tiny_model(bench.directory / "plain", ("<|endoftext|>",))
+
+    assert bench.host.run(bench.job("asked", replace(RECIPE, fim_rate=0.5), base)) == 2
+    assert "no tokens for fill-in-the-middle" in bench.last_word("asked")
+    assert bench.host.run(bench.job("open", replace(RECIPE, max_steps=1), base)) == 0
+    assert "note: next-token only" in bench.said("open")
+
+
+def test_checkpoints_of_another_job_are_not_taken(bench: Bench, whole: str) -> None:
+    shutil.copytree(bench.output(whole) / "checkpoints", bench.output("other") / "checkpoints")
+
+    assert bench.host.run(bench.job("other", replace(RECIPE, seed=1))) == 2
+    assert "checkpoints of another job" in bench.last_word("other")
+
+
+def test_what_is_no_job_is_refused_by_the_real_command(tmp_path: Path) -> None:
+    process = tiny_model.start_trainer(tmp_path / "none.json")
+    output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == InvalidInput.exit_code
+    assert errors == f"error: {tmp_path / 'none.json'}: No such file or directory\n"
+    assert output == ""
+
+
+def test_a_long_file_is_cut_at_line_ends(bench: Bench) -> None:
+    text = "".join(f"value_{number} = {number}\n" for number in range(200)) + "x" * 500
+    found = bench.host.call("pieces", str(bench.base), text, 100)
+
+    assert "".join(piece for piece, _ in found) == text
+    assert all(size <= 104 for _, size in found)
+    assert sum(piece.endswith("\n") for piece, _ in found) > len(found) / 2
+
+
+def test_a_quoted_control_token_stays_text(bench: Bench) -> None:
+    ids = bench.host.call("ids_of", str(bench.base), "x = '<|endoftext|>'")
+
+    assert 0 not in ids
+    assert len(ids) > 5
+
+
+def test_the_need_of_a_large_model_is_known_without_loading_it(bench: Bench) -> None:
+    lora = bench.host.call("seven_billion", "lora")
+
+    # 4 for frozen weights, 6 for an adapter's, attention beside: worked out by hand
+    assert lora["gigaflops"] == pytest.approx(31.0, abs=0.05)
+    assert lora["weights"] == pytest.approx(14.4, abs=0.1)
+    assert lora["optimizer"] < 0.5
+    assert 20 < lora["row"] < 30
+    assert lora["row_checkpointed"] < lora["row"] / 8
+
+
+def _damage(checkpoints: Path) -> None:
+    """What a kill in the middle of a checkpoint leaves, and one in the middle of its removal."""
+    last = max(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    unfinished, half_removed = (checkpoints / f"checkpoint-{number}" for number in (10, 11))
+    for path in (unfinished, half_removed):
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(last, path)
+    (unfinished / "whole.json").unlink()
+    (half_removed / "optimizer.pt").write_bytes(b"")
