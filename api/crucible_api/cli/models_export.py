@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -100,6 +101,9 @@ def _check(target: str, output: str | None, tag: str | None, *, is_adapter_only:
         raise click.UsageError("--to ollama wants --name TAG")
     if target != "ollama" and output is None:
         raise click.UsageError(f"--to {target} wants --output DIR")
+    if output is not None and Path(output).exists():
+        # before seconds of imports
+        raise InvalidInput(f"{output} exists", hint="name a directory that does not")
     if is_adapter_only and target != "gguf":
         raise click.UsageError("--adapter-only is for --to gguf")
 
@@ -109,7 +113,6 @@ def _exported(job: ExportJob) -> ExportReport:
     import subprocess
     import sys
     import tempfile
-    from pathlib import Path
 
     from crucible_tasks.model_export import read_report, write_job
 

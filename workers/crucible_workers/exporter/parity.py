@@ -1,4 +1,4 @@
-"""Does the export say what the weights say? Greedy answers compared, or tensors where none can be.
+"""Does the export say what the weights say? Greedy answers compared, or else its tensors.
 
 A wrong template, a missing first token or rows in another order make a model worse without an
 error, so an export is asked before it is trusted.
