@@ -113,7 +113,9 @@ class Namings:
 
 
 def _is_made_of_attributes(kind: type) -> bool:
-    """Whether nothing of its instances lies where only C finds it."""
+    """Whether nothing of its instances lies where only C finds it; tuples have their items."""
+    if issubclass(kind, tuple):
+        return True
     try:
         object.__new__(kind)
     except TypeError:
