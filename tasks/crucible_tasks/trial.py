@@ -15,7 +15,7 @@ class Flaw(StrEnum):
     UNDRIVABLE = "its tests give or want what cannot leave their process"
     FLAKY = "the original does not always pass"
     EMPTY_PASSES = "an empty body passes"
-    TOOTHLESS = "too many mutants pass"
+    TOOTHLESS = "too many mutants pass, or none can be made"
     BROKEN = "it cannot be replaced, or its tests cannot be run"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,8 +67,8 @@ def find_functions(snapshot: Snapshot) -> tuple[list[Function], list[Unfit]]:
     unfit: list[Unfit] = []
     for path in snapshot.modules():
         try:
-            source = snapshot.files[path].decode("utf-8-sig")
-            tree = ast.parse(source)
+            source = _text(snapshot.files[path])
+            tree = parsed(source)
         except (UnicodeDecodeError, SyntaxError, ValueError, RecursionError, MemoryError):
             # which the tests cannot import either
             continue
@@ -76,8 +77,22 @@ def find_functions(snapshot: Snapshot) -> tuple[list[Function], list[Unfit]]:
     return functions, unfit
 
 
+def parsed(source: str) -> ast.Module:
+    """A module's tree; raises what `ast.parse` raises, and warns of nothing."""
+    with warnings.catch_warnings():
+        # somebody else's source, whose escapes are their business
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
+def _text(content: bytes) -> str:
+    """A file as the parser counts its lines."""
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
+
+
 def _functions(path: str, source: str, tree: ast.Module) -> Iterator[Function | Unfit]:
-    lines = source.splitlines(keepends=True)
+    # not splitlines, which also splits at form feeds
+    lines = io.StringIO(source).readlines()
     top = frozenset(tree.body)
     bound = Counter(name for node in ast.walk(tree) for name in _bound(node, is_top=node in top))
     for node in ast.walk(tree):

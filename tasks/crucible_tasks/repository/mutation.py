@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from crucible_tasks.repository.functions import AnyFunction, Function
+from crucible_tasks.repository.functions import AnyFunction, Function, parsed
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
@@ -35,12 +35,12 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 
 def mutants(function: Function, most: int) -> tuple[str, ...]:
     """Whole programs, each wrong in one place, as far as that can be told without running it."""
-    tree = ast.parse(function.reference)
+    tree = parsed(function.reference)
     original = ast.dump(tree)
     made: list[str] = []
     for number, way in sorted(_places(_nodes(tree, function.name)), key=_mixed(function)):
         # parsing again is cheaper than copying
-        changed = ast.parse(function.reference)
+        changed = parsed(function.reference)
         if not _WAYS[way](_nodes(changed, function.name)[number]):
             continue
         text = f"{ast.unparse(ast.fix_missing_locations(changed))}\n"

@@ -77,7 +77,10 @@ def take_snapshot(directory: Path) -> Snapshot:
     files = {}
     size = 0
     for path in sorted(_paths(directory)):
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from error
         size += len(content)
         if size > _LARGEST_TREE:
             raise InvalidInput(

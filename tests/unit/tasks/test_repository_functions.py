@@ -102,6 +102,14 @@ def test_functions_of_tests_are_not_asked_for(path: str) -> None:
     assert _found(SHOWN, path) == ([], [])
 
 
+def test_lines_are_counted_as_the_parser_counts_them() -> None:
+    ((only,), _) = _found("x = '\\d'\r\n\f\r\ndef f(x):\r\n    return x\r\n")
+
+    assert (only.first_line, only.last_line) == (3, 4)
+    assert only.prompt.endswith("\n\ndef f(x):\n")
+    assert only.body == "    return x\n"
+
+
 def test_a_file_that_is_no_python_is_passed_over() -> None:
     assert _found("def (:") == ([], [])
 

@@ -26,6 +26,9 @@ class Colour(__import__("enum").Enum):
     RED = 1
 class Problem(Exception): pass
 class Nothing: pass
+class Pair(__import__("typing").NamedTuple):
+    left: int
+class Partial(__import__("functools").partial): pass
 class Joker:
     def __eq__(self, other): return True
 def function(): pass
@@ -68,8 +71,9 @@ def test_instances_have_a_class_name_unless_something_else_stands_for_them(modul
     ours = _trusted()
 
     assert ours.class_name(module.Point) == f"{NAME}:Point"
+    assert ours.class_name(module.Pair) == f"{NAME}:Pair"
     assert ours.known_class(f"{NAME}:Point") is module.Point
-    for kind in (module.Colour, module.Problem, module.Nothing, dict, enum.Enum):
+    for kind in (module.Colour, module.Problem, module.Nothing, module.Partial, dict, enum.Enum):
         assert ours.class_name(kind) is None
 
 

@@ -31,7 +31,7 @@ class Namings:
         """Name of a class whose instances cross by their attributes."""
         if issubclass(kind, (BaseException, enum.Enum)) or kind in self._kinds_of_sentinels:
             return None
-        return self.name_of(kind)
+        return self.name_of(kind) if _is_made_of_attributes(kind) else None
 
     def known_class(self, name: str) -> type:
         """Our class of that name. Raises ValueRefused."""
@@ -110,6 +110,17 @@ class Namings:
         is_itself = kind.__eq__ is object.__eq__
         is_plain = kind is object or (kind.__module__ in self._modules and not state_of(value))
         return is_itself and is_plain and not isinstance(value, (enum.Enum, BaseException))
+
+
+def _is_made_of_attributes(kind: type) -> bool:
+    """Whether nothing of its instances lies where only C finds it; tuples have their items."""
+    if issubclass(kind, tuple):
+        return True
+    try:
+        object.__new__(kind)
+    except TypeError:
+        return False
+    return True
 
 
 def _look_up(module: str, path: str) -> object:

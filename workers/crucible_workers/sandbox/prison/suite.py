@@ -16,7 +16,6 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from .driver import UnusableTests
@@ -133,7 +132,7 @@ class Suite:
         if name not in self._shipped:
             raise UnusableTests(f"no module {name} was imported by the tests")
         path, is_package, _ = self._shipped[name]
-        lines = _source(path).splitlines(keepends=True)
+        lines = linecache.getlines(path)
         first, last = body["first_line"], body["last_line"]
         lines[first - 1 : last] = [f"{HOLE}()\n", *["\n"] * (last - first)]
         code = compile("".join(lines), path, "exec", dont_inherit=True)
@@ -252,7 +251,7 @@ def _give_up(*_: object) -> None:
 
 
 def _source(path: str) -> str:
-    return "".join(linecache.getlines(path)) or Path(path).read_text(encoding="utf-8")
+    return "".join(linecache.getlines(path))
 
 
 def _module_name(path: str, root: str) -> str | None:
