@@ -102,8 +102,9 @@ def _recipe(file: str | None, max_steps: int | None, seed: int | None) -> Recipe
     from crucible_tasks.recipe import Recipe, read_recipe
 
     recipe = Recipe() if file is None else read_recipe(file)
-    flags = {"max_steps": max_steps, "seed": seed}
-    return replace(recipe, **{name: one for name, one in flags.items() if one is not None})
+    if max_steps is not None:
+        recipe = replace(recipe, max_steps=max_steps)
+    return recipe if seed is None else replace(recipe, seed=seed)
 
 
 def _carry_out(
