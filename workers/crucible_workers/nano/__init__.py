@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crucible_workers.nano.sampler import Sampler
 
 #: of `weights/model.safetensors`, as `workers/nano/train.py` printed it
-SHA256 = "3228f406ee2777176ff3e853ef7862fadd9ccae0ca3fd30e6b2789a9031fbd1d"
+SHA256 = "d2b382181066fbbd33c0684e4e77e38b2e5f93bc45a47271bfc1aefc02325096"
 
 
 def weights_directory() -> Path:
