@@ -138,13 +138,6 @@ class Recipe:
     fim_loss: str = _key(
         "all", one_of("all", "middle"), "prefix and suffix are the project's code as well"
     )
-    seams: float | None = _key(
-        None,
-        _or_auto(_share),
-        "share of the line ends where a token ends too: a prompt ends there, and a model that only "
-        "knows tokens with a line's end and the next one's indentation has no answer; auto is 0.25 "
-        "for tokenizers with such tokens, else 0",
-    )
     seed: int = _key(0, whole(0, 2**31 - 1), "the same seed gives the same losses")
     eval_every: int | None = _key(
         None, _or_auto(whole(1)), "steps; auto asks the held-out files twenty times in all"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from crucible_infra.errors import InvalidInput
 from crucible_tasks import fim
@@ -20,10 +20,6 @@ from crucible_workers.trainer.tokenising import Tokens
 
 #: a label that no loss looks at
 IGNORED = -100
-
-#: share of the line ends where tokens end too, if the tokenizer would go on: enough to know what
-#: may follow a prompt's end, few enough that most of a file is read as it is written
-_SEAMS = 0.25
 
 #: tokens a cut may add at its ends
 _SLACK = 8
@@ -55,11 +51,9 @@ def build_examples(corpus: Corpus, tokens: Tokens, recipe: Recipe) -> Examples:
     model has no tokens for, and where rows are too short for more than `most_lost` of the tokens.
     """
     rate = fim.rate(recipe, tokens.fim)
-    plain = replace(recipe, seams=0.0)
     examples = Examples(
         [*_of_documents(_part(corpus.documents, Part.TRAIN), tokens, recipe, rate)],
-        # seams are for what is learned; what is measured are files as they are
-        [*_of_documents(_part(corpus.documents, Part.HELD_OUT), tokens, plain, 0.0)],
+        [*_of_documents(_part(corpus.documents, Part.HELD_OUT), tokens, recipe, 0.0)],
     )
     for pair in corpus.pairs:
         _add_pair(examples, pair, tokens, recipe)
@@ -87,33 +81,14 @@ def _of_documents(
             if filled is not None:
                 yield filled
             else:
-                parts = _parts(piece, _seams(recipe, tokens), dice)
-                yield _plain(parts, tokens, is_last=number == len(pieces) - 1)
+                yield _plain(piece, tokens, is_last=number == len(pieces) - 1)
 
 
-def _plain(parts: list[str], tokens: Tokens, *, is_last: bool) -> Example:
+def _plain(piece: str, tokens: Tokens, *, is_last: bool) -> Example:
     # a file that goes on does not end here
     end = [tokens.end] if is_last and tokens.end is not None else []
-    ids = [*tokens.beginning, *tokens.encode_in_parts(parts), *end]
+    ids = [*tokens.beginning, *tokens.encode(piece), *end]
     return Example(ids, ids)
-
-
-def _seams(recipe: Recipe, tokens: Tokens) -> float:
-    if recipe.seams is not None:
-        return recipe.seams
-    return _SEAMS if tokens.spans_lines else 0.0
-
-
-def _parts(piece: str, rate: float, dice: random.Random) -> list[str]:
-    """The piece, cut at some of its line ends."""
-    if not rate:
-        return [piece]
-    parts = [""]
-    for line in piece.splitlines(keepends=True):
-        if parts[-1] and dice.random() < rate:
-            parts.append("")
-        parts[-1] += line
-    return parts
 
 
 def _filled(piece: str, tokens: Tokens, recipe: Recipe, dice: random.Random) -> Example | None:

@@ -32,17 +32,6 @@ class Tokens:
                 return int(token)
         return 0
 
-    @property
-    def spans_lines(self) -> bool:
-        """Whether a token may hold a line's end and the next line's indentation, as GPT-2's do."""
-        first, second = "a\n", "    b"
-        return self.encode(first + second) != [*self.encode(first), *self.encode_inside(second)]
-
-    def encode_in_parts(self, parts: list[str]) -> list[int]:
-        """The ids of a text whose parts share no token."""
-        first, *others = parts
-        return [*self.encode(first), *(one for part in others for one in self.encode_inside(part))]
-
     def encode(self, text: str) -> list[int]:
         """The ids of a text that begins a document."""
         return self.encode_all([text])[0]
