@@ -4,8 +4,8 @@
         [--warm-up 5] [--stacks ours,trl,trl-packed,liger] [--sequence 4096] [--batch 8] [--rank 16]
 
 Every stack is a process of its own and trains the same random weights (real widths and depths;
-zeros would run faster than real ones) on the same source files, with the same adapter. Useful tokens are
-those that came from a file: neither padding nor what was cut off counts.
+zeros would run faster than real ones) on the same source files, with the same adapter. Useful
+tokens are those that came from a file: neither padding nor what was cut off counts.
 
 ours        the training process itself, as `crucible fine-tune` runs it
 trl         SFTTrainer as it comes
