@@ -271,6 +271,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class' name
         """Say nothing on stderr."""
 
@@ -278,7 +284,9 @@ class _Handler(BaseHTTPRequestHandler):
         owner = self.server.owner
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = json.loads(content) if content else None
+        # weights are uploaded as they are
+        is_json = "json" in headers.get("content-type", "json")
+        body = json.loads(content) if content and is_json else content or None
         asked = Asked(self.command, self.path, body, headers)
         owner.requests.append(asked)
         reply = owner.behaviour(asked)
@@ -290,6 +298,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
+        if self.command == "HEAD":
+            self.end_headers()
+            return
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         sent = content[: reply.cut_at]

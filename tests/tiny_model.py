@@ -24,6 +24,13 @@ SPECIAL = ("<|endoftext|>", "<fim_prefix>", "<fim_suffix>", "<fim_middle>")
 
 VOCABULARY = 320
 
+CHAT_TEMPLATE = """\
+{%- for message in messages -%}
+<{{ message.role }}>{{ message.content }}{{ eos_token }}
+{%- endfor -%}
+{%- if add_generation_prompt %}<assistant>{% endif -%}
+"""
+
 CODE = '''\
 def {name}(values):
     """Return the {name} of the values."""
@@ -35,13 +42,21 @@ def {name}(values):
 '''
 
 
-def write_tiny_model(directory: Path, special: tuple[str, ...] = SPECIAL) -> Path:
+def write_tiny_model(
+    directory: Path,
+    special: tuple[str, ...] = SPECIAL,
+    *,
+    context: int = 512,
+    has_chat: bool = False,
+) -> Path:
     """A directory that transformers loads; always the same weights."""
     directory.mkdir(parents=True)
     tokenizer = _tokenizer(special)
     tokenizer.save(str(directory / "tokenizer.json"))
     rows = tokenizer.get_vocab_size()
-    _write(directory / "config.json", _config(rows))
+    _write(directory / "config.json", _config(rows) | {"max_position_embeddings": context})
+    if has_chat:
+        (directory / "chat_template.jinja").write_text(CHAT_TEMPLATE)
     _write(
         directory / "tokenizer_config.json",
         {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": special[0]},

@@ -7,6 +7,8 @@ CrucibleError                      exit code 1
 │   ├── DatasetUnavailable            not in the cache and its home cannot be reached
 │   ├── InvalidModelSpec
 │   ├── RunNotFound
+│   ├── FineTuneNotFound
+│   ├── NameTaken                     another fine-tune's model is called so
 │   ├── EmptyCorpus                   a tree of which nothing is left to train on
 │   └── UnsupportedLanguage
 ├── GateNotMet                     3  --fail-under or --fail-if-worse
@@ -36,7 +38,8 @@ CrucibleError                      exit code 1
 │   ├── SchemaOutdated
 │   ├── DiskFull
 │   └── ArtifactMissing
-└── BrokerUnavailable              1
+├── BrokerUnavailable              1
+└── NoWorker                       1  nobody serves the queue that the work would wait in
 
 The class docstring is the default message. `hint` says what to do next.
 """
@@ -87,6 +90,14 @@ class InvalidModelSpec(InvalidInput):
 
 class RunNotFound(InvalidInput):
     """No run has this id."""
+
+
+class FineTuneNotFound(InvalidInput):
+    """No fine-tune has this id or name."""
+
+
+class NameTaken(InvalidInput):
+    """Another fine-tune's model has this name."""
 
 
 class EmptyCorpus(InvalidInput):
@@ -237,3 +248,7 @@ class ArtifactMissing(StorageError):
 
 class BrokerUnavailable(CrucibleError):
     """The message broker cannot be reached."""
+
+
+class NoWorker(CrucibleError):
+    """No worker serves this queue."""

@@ -98,6 +98,8 @@ class Settings:
     metrics_address: str = _LOOPBACK
     #: "off" judges every program anew
     verdict_cache: str = "on"
+    #: the GPUs this process may use, as CUDA reads it; None is all of them
+    cuda_visible_devices: str | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -185,6 +187,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         metrics_port=_port(environment.get("CRUCIBLE_METRICS_PORT")),
         metrics_address=environment.get("CRUCIBLE_METRICS_ADDRESS") or _LOOPBACK,
         verdict_cache=environment.get("CRUCIBLE_VERDICT_CACHE") or "on",
+        cuda_visible_devices=environment.get("CUDA_VISIBLE_DEVICES"),
     )
 
 
@@ -232,6 +235,11 @@ def prefer(variable: str, value: str) -> None:
     """Let a flag win over the environment, in this process and in those it starts."""
     os.environ[variable] = value
     current.cache_clear()
+
+
+def for_child(**changes: str) -> dict[str, str]:
+    """This process' environment with some changes, for a process it starts."""
+    return {**os.environ, **changes}
 
 
 def _xdg(environment: Mapping[str, str], variable: str, fallback: str) -> Path:

@@ -7,8 +7,9 @@ worker takes from while its host serves that model. So nothing has to be configu
 host helps as soon as it has the model, and no worker can take what it cannot do.
 
 A host serves one model under several specs (`ollama:m`, `ollama:http://localhost:11434#m`, `m`),
-so it takes from the queue of each. `hf:` stays with the common queue as long as no worker loads
-weights into its own process: every host can say so. `?style=` changes prompts, not hosts.
+so it takes from the queue of each. `hf:` has one queue for all weights, from which every host takes
+that has torch: weights of the artifact store are fetched by whoever is asked, a path has to lead to
+the same place on all of them. `?style=` changes prompts, not hosts.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 
 #: served by every host that generates
 COMMON = "generation"
+
+#: served by every host that can load weights into its own process
+IN_PROCESS = f"{COMMON}.hf"
 
 #: what a person recognises of a model's name in `redis-cli` and Flower
 _READABLE = 32
@@ -46,6 +50,8 @@ def generation_queue(text: str) -> str:
     match spec.kind:
         case ModelKind.NAME:
             return _named(spec.name)
+        case ModelKind.HF:
+            return IN_PROCESS
         case ModelKind.OLLAMA if spec.url is None:
             return _usual(spec.name)
         case ModelKind.OLLAMA | ModelKind.OPENAI if spec.url and _is_loopback(spec.url):

@@ -16,9 +16,12 @@ from crucible_tasks import (
     celery_log,
     control,
     evaluation,
+    fine_tuning,
     generation,
     measured,
     redis_transport,
+    survey,
+    trial,
 )
 from crucible_tasks.broker_tls import read_address
 
@@ -38,8 +41,12 @@ HEALTH_CHECK_SECONDS = 5
 #: `holdings`
 VISIBILITY_SECONDS = 3600
 
+#: the same for whoever trains, which takes hours or days: nobody trains for a month
+TRAINING_VISIBILITY_SECONDS = 30 * 86_400
+
 #: seconds after which a worker process ends because a task of its hangs; a task of ours stops
-#: beginning samples after 1500 and one sample may take 1100
+#: beginning samples after 1500 and one sample may take 1100. A training takes longer and says so:
+#: `starts.live_on`
 TASK_SECONDS = 3000
 
 #: seconds a result waits for the door that asked; nobody asks twice
@@ -50,6 +57,10 @@ CONTRACTS = (
     generation.MODELS,
     evaluation.EVALUATION,
     evaluation.HOST,
+    fine_tuning.FINE_TUNE,
+    fine_tuning.STORE_TRAINING,
+    survey.SURVEY,
+    trial.TRIAL,
     control.STORE_COMPLETIONS,
     control.STORE_VERDICTS,
     control.RECONCILE,
@@ -66,6 +77,9 @@ app = Celery(
         "crucible_workers.generate",
         "crucible_workers.evaluate",
         "crucible_workers.check_host",
+        "crucible_workers.fine_tune",
+        "crucible_workers.survey_repository",
+        "crucible_workers.try_challenge",
         "crucible_workers.control",
         "crucible_workers.capabilities",
         "crucible_workers.control_metrics",
@@ -205,7 +219,11 @@ def _log_our_way(**_: Any) -> None:
 def _bind_ids(task_id: str, task: Any, args: tuple[Any, ...], **_: Any) -> None:
     message = args[0] if args and isinstance(args[0], dict) else {}
     log.bind(
-        message=task_id, work=task.name, run=message.get("run_id"), task=message.get("task_id")
+        message=task_id,
+        work=task.name,
+        run=message.get("run_id"),
+        task=message.get("task_id"),
+        fine_tune=message.get("fine_tune_id"),
     )
     log.debug("task_began")
 

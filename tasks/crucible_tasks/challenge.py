@@ -68,7 +68,30 @@ class StdioTests(msgspec.Struct, frozen=True, tag="stdio"):
     cases: tuple[StdioCase, ...]
 
 
-Tests = ScriptTests | OracleTests | StdioTests
+class RepositoryTests(msgspec.Struct, frozen=True, tag="repository"):
+    """Tests of a repository that call one of its functions; every one must pass.
+
+    The program takes the place of that function's lines in the repository.
+    """
+
+    #: sha256 of the packed snapshot, which the dataset carries
+    snapshot: str
+    #: of the file with the function, in the repository
+    path: str
+    #: the module that file is, as the tests import it
+    module: str
+    #: the function's, in that module
+    name: str
+    #: from the first decorator on, counted from 1
+    first_line: int
+    last_line: int
+    #: node ids, as pytest writes them
+    tests: tuple[str, ...]
+    #: directories of the host with what the repository imports, and with pytest
+    packages: tuple[str, ...] = ()
+
+
+Tests = ScriptTests | OracleTests | StdioTests | RepositoryTests
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ QUEUE = "controller"
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Send whatever the database says is missing of one run, or of every live run."""
+    """Send whatever the database says is missing of one run or fine-tune, or of all live ones."""
 
     run_id: str | None = None
+    fine_tune_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

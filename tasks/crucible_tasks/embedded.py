@@ -18,7 +18,7 @@ from celery.worker import WorkController, state
 
 from crucible_infra import settings
 from crucible_infra.errors import CrucibleError, DiskFull
-from crucible_tasks import control, evaluation, generation
+from crucible_tasks import control, evaluation, fine_tuning, generation
 from crucible_tasks.celery_app import QUEUES, RECONCILE_SECONDS, app, send_reconcile
 from crucible_tasks.daemon_pool import TaskPool
 from crucible_tasks.memory_transport import wake_consumers
@@ -36,8 +36,10 @@ _full_disks: list[DiskFull] = []
 
 
 @contextmanager
-def embedded_worker(*, generation_threads: int, evaluation_slots: int) -> Iterator[None]:
-    """Serve every queue from this process for the length of the block.
+def embedded_worker(
+    *, generation_threads: int, evaluation_slots: int, trains: bool = False
+) -> Iterator[None]:
+    """Serve every queue from this process for the length of the block; fine_tune where it trains.
 
     The controller has one thread, because it is the only writer of the database. When the block
     ends, for whatever reason, waiting tasks are dropped and running ones are given a moment and
@@ -51,6 +53,8 @@ def embedded_worker(*, generation_threads: int, evaluation_slots: int) -> Iterat
         generation.QUEUE: generation_threads,
         evaluation.QUEUE: evaluation_slots,
     }
+    if trains:
+        threads[fine_tuning.QUEUE] = 1
     with ExitStack() as stack:
         stack.callback(_is_running.release)
         stack.enter_context(_silent_celery())

@@ -1,6 +1,10 @@
-"""What the training process is told, and what it tells: its job, its steps, its adapter's record.
+"""Contracts: fine-tune a model, store what its training tells; and the training process' files.
 
-The process is `python -m crucible_workers.trainer JOB.json`. Its output directory holds
+A worker asks the controller before it begins, and tells it every second what came of it; each
+answer says whether the fine-tune is still wanted. So a worker needs no database, a fine-tune that
+was stopped ends within seconds, and one that was begun twice goes on once.
+
+The training process is `python -m crucible_workers.trainer JOB.json`. Its output directory holds
 
     progress.jsonl      one TrainingStep a line; a resumed process may say a step again
     checkpoints/        step-N, each whole or not taken
@@ -12,18 +16,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from crucible_infra.errors import FormatError, InvalidInput
+from crucible_tasks import control
+from crucible_tasks.contract import Contract
 from crucible_tasks.decoding import decoder
 from crucible_tasks.recipe import Recipe
+
+#: of the hosts that train
+QUEUE = "fine_tune"
 
 PROGRESS = "progress.jsonl"
 CHECKPOINTS = "checkpoints"
 ADAPTER = "adapter"
 RECORD = "crucible.json"
+
+#: written last into a checkpoint, which is whole because of it
+WHOLE = "whole.json"
+
+#: before the names of checkpoints' directories; their steps come behind it
+CHECKPOINT = "checkpoint-"
 
 #: what the process ends with when it was asked to stop and has left a checkpoint: 128 + SIGTERM
 EXIT_STOPPED = 143
@@ -94,6 +110,97 @@ class AdapterRecord:
     notes: tuple[str, ...]
     #: of the libraries that trained it
     versions: dict[str, str]
+
+
+class FineTuneState(StrEnum):
+    """Where a fine-tune stands."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    #: by a person; goes on from its last checkpoint when it is resumed
+    STOPPED = "stopped"
+    #: its model is registered
+    FINISHED = "finished"
+    #: and its name is free again
+    FAILED = "failed"
+    #: its process was killed; found out by whoever looks, never stored
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneRequest:
+    """Ask for a training from its last checkpoint, or from the beginning, to its end."""
+
+    fine_tune_id: str
+    #: as in TrainingJob, or `artifact:DIGEST`
+    base: str
+    #: digest of the encoded corpus in the artifact store
+    corpus: str
+    recipe: Recipe
+    #: how often it was asked for before, sealed: see `tickets`
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCheckpoint:
+    """A whole checkpoint in the artifact store."""
+
+    #: of its directory
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFailure:
+    """Why a training ended without an adapter."""
+
+    reason: str
+    #: whether another attempt can help
+    is_transient: bool
+    #: of the trainer, where it said why itself
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedAdapter:
+    """What a training made, in the artifact store."""
+
+    digest: str
+    record: AdapterRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingNews:
+    """What has come of a training since it last told."""
+
+    fine_tune_id: str
+    #: of the request, as it was there
+    attempt: int
+    host: str
+    steps: tuple[TrainingStep, ...] = ()
+    #: all there are now; None while those of before are still all
+    checkpoints: tuple[SavedCheckpoint, ...] | None = None
+    notes: tuple[str, ...] = ()
+    #: at most one of these three, and then nothing follows
+    adapter: TrainedAdapter | None = None
+    failure: TrainingFailure | None = None
+    has_stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOrder:
+    """What the controller says to that."""
+
+    #: False: nobody wants it any more, or another worker has it
+    goes_on: bool
+    #: where to go on from
+    checkpoints: tuple[SavedCheckpoint, ...] = ()
+
+
+FINE_TUNE = Contract("crucible.fine_tune", QUEUE, FineTuneRequest, control.Done)
+STORE_TRAINING = Contract(
+    "crucible.store_training", control.QUEUE, TrainingNews, TrainingOrder, keeps_result=True
+)
 
 
 def write_job(job: TrainingJob, path: Path) -> None:

@@ -19,8 +19,9 @@ from typing import Any
 
 from kombu.exceptions import OperationalError
 
-from crucible_tasks import roster
-from crucible_tasks.celery_app import app
+from crucible_tasks import fine_tuning, roster
+from crucible_tasks.capability import kind_of
+from crucible_tasks.celery_app import TRAINING_VISIBILITY_SECONDS, app
 from crucible_tasks.redis_transport import HOLDINGS as _KEY
 from crucible_tasks.redis_transport import unacknowledged
 
@@ -51,8 +52,10 @@ class UnderWay:
 
 def transport_options(member: str) -> dict[str, Any]:
     """Kombu's options that make this worker's holdings its own."""
+    trains = kind_of(member) == fine_tuning.QUEUE
     return {
         **app.conf.broker_transport_options,
+        **({"visibility_timeout": TRAINING_VISIBILITY_SECONDS} if trains else {}),
         "unacked_key": _KEY + member,
         "unacked_index_key": _since(member),
         "unacked_mutex_key": f"{_KEY}{member}.mutex",

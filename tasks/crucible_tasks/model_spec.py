@@ -3,13 +3,13 @@
 ollama:NAME             the Ollama of this host ($OLLAMA_HOST)
 ollama:URL#NAME         the Ollama at URL
 openai:URL#NAME         an OpenAI-compatible server; a bare host:port is http and /v1
-hf:PATH_OR_ID[+ADAPTER] weights on disk or of the Hugging Face hub
+hf:PATH_OR_ID[+ADAPTER] weights on disk, in the hub's cache or in the store (artifact:DIGEST)
 replay:FILE             recorded completions
 reference               the dataset's own solutions
 nano[:DIRECTORY]        the built-in toy model, or weights of its kind, sampled without torch
 NAME                    whichever server on the usual ports has a model of this name
 
-`?style=base` or `?style=chat` after a server's NAME overrides how prompts are made.
+`?style=base` or `?style=chat` after a server's NAME or after `hf:` overrides how prompts are made.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class ModelSpec:
             case ModelKind.NAME:
                 return f"{self.name}{style}"
             case ModelKind.HF:
-                return f"hf:{self.name}" + (f"+{self.adapter}" if self.adapter else "")
+                return f"hf:{self.name}" + (f"+{self.adapter}" if self.adapter else "") + style
             case ModelKind.REPLAY:
                 return f"replay:{self.name}"
             case ModelKind.NANO:
@@ -134,11 +134,13 @@ def _of_ours(spec: str, rest: str) -> ModelSpec:
 
 
 def _hf(spec: str, rest: str) -> ModelSpec:
+    rest, style = _style(spec, rest)
     base, plus, adapter = rest.rpartition("+")
     if not plus:
-        return ModelSpec(ModelKind.HF, _present(spec, rest, "a path or id"))
+        return ModelSpec(ModelKind.HF, _present(spec, rest, "a path or id"), style=style)
     name = _present(spec, base, "a path or id")
-    return ModelSpec(ModelKind.HF, name, adapter=_present(spec, adapter, "an adapter after +"))
+    trained = _present(spec, adapter, "an adapter after +")
+    return ModelSpec(ModelKind.HF, name, adapter=trained, style=style)
 
 
 def _server(spec: str, kind: ModelKind, rest: str) -> ModelSpec:

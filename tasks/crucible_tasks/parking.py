@@ -8,6 +8,12 @@ from crucible_infra import log
 from crucible_infra.errors import CrucibleError
 from crucible_tasks.control import STORE_COMPLETIONS, STORE_VERDICTS
 from crucible_tasks.evaluation import Evaluation, EvaluationRequest
+from crucible_tasks.fine_tuning import (
+    STORE_TRAINING,
+    FineTuneRequest,
+    TrainingFailure,
+    TrainingNews,
+)
 from crucible_tasks.generation import Generation, GenerationRequest
 from crucible_tasks.planning import grader_label
 from crucible_tasks.starts import MOST_STARTS
@@ -59,6 +65,11 @@ def _failure(request: object) -> Signature | None:
                 is_transient=False,
             )
             return STORE_VERDICTS.signature(evaluation)
+        case FineTuneRequest():
+            # it may have come far between two of those deaths: the controller knows
+            failure = TrainingFailure(REASON, is_transient=True)
+            news = TrainingNews(request.fine_tune_id, request.attempt, "", failure=failure)
+            return STORE_TRAINING.signature(news)
         case _:
             # the controller's own: its reconcile finds what is missing
             return None

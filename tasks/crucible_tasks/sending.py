@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain, repeat
@@ -74,19 +75,55 @@ def send_and_wait(
     Raises BrokerUnavailable, ModelNotFound when no worker serves the model asked for, or
     CrucibleError when nobody answers in time or the work fails.
     """
+    answer = _ask(contract, request, timeout_seconds)
+    return _answer(contract, request, answer, timeout_seconds)
+
+
+def send_and_wait_for_each(
+    contract: Contract[Request, Result],
+    requests: Iterable[Request],
+    timeout_seconds: float,
+    at_once: int,
+) -> Iterator[Result]:
+    """Ask for several things, some at once, and give the answers in order.
+
+    Raises as `send_and_wait` does; each answer has that much time from when it is the next one.
+    Whoever stops early leaves up to `at_once` answers to nobody.
+    """
+    waiting: deque[tuple[Request, AsyncResult]] = deque()
+    for request in requests:
+        # what is asked last waits for all before it
+        waiting.append((request, _ask(contract, request, timeout_seconds * (at_once + 1))))
+        if len(waiting) >= at_once:
+            yield _answer(contract, *waiting.popleft(), timeout_seconds)
+    while waiting:
+        yield _answer(contract, *waiting.popleft(), timeout_seconds)
+
+
+def _ask(
+    contract: Contract[Request, Result], request: Request, expiry_seconds: float
+) -> AsyncResult:
     queue = contract.queue_for(request)
     if queue != contract.queue:
         with _broker_named():
             _reach_broker()
         demand_served(queue, str(getattr(request, "model", queue)))
     # an answer after the time-out would be work for nobody
-    answer = send(contract.signature(request).set(expires=timeout_seconds))
+    return send(contract.signature(request).set(expires=expiry_seconds))
+
+
+def _answer(
+    contract: Contract[Request, Result],
+    request: Request,
+    answer: AsyncResult,
+    timeout_seconds: float,
+) -> Result:
     try:
         message = answer.get(timeout=timeout_seconds, interval=_LOOK_SECONDS)
     except NoAnswer as error:
         # else its destructor meets a finished interpreter
         app.backend.remove_pending_result(answer)
-        raise _nobody_answered(queue, timeout_seconds) from error
+        raise _nobody_answered(contract.queue_for(request), timeout_seconds) from error
     except CrucibleError:
         raise
     except Exception as error:

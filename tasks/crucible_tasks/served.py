@@ -1,11 +1,11 @@
-"""Whether any worker serves a model: asked before work is sent to a queue nobody takes from."""
+"""Whether any worker serves a model or a queue: asked before work is sent where nobody takes it."""
 
 from __future__ import annotations
 
 import time
 
 from crucible_infra import log, settings
-from crucible_infra.errors import BrokerUnavailable, ModelNotFound
+from crucible_infra.errors import BrokerUnavailable, ModelNotFound, NoWorker
 from crucible_tasks import roster
 
 #: seconds a model's worker may need to tell of it: it may have been started together with us
@@ -26,6 +26,18 @@ def demand_served(queue: str, model: str) -> None:
     while queue not in {queue for line in _present() for queue in line.queues}:
         if time.monotonic() > deadline:
             raise _not_served(model)
+        time.sleep(_LOOK_SECONDS)
+
+
+def demand_worker(queue: str) -> None:
+    """Wait a moment for a worker that takes from this queue. Raises NoWorker, BrokerUnavailable."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while queue not in {queue for line in _present() for queue in line.queues}:
+        if time.monotonic() > deadline:
+            raise NoWorker(
+                f"no worker serves the queue {queue}",
+                hint=f"on a host that can: crucible worker --queues {queue}",
+            )
         time.sleep(_LOOK_SECONDS)
 
 

@@ -55,8 +55,14 @@ class Starts:
         with _suspects, self._ending(message):
             yield self._begin(message) <= MOST_STARTS
 
+    def live_on(self, message: str) -> None:
+        """Note that a message which takes long is worked on; from now on its time runs anew."""
+        with self._lock:
+            if message in self._running:
+                self._running[message] = time.monotonic()
+
     def longest_seconds(self) -> float:
-        """How long the oldest of what runs has been running; 0 when nothing runs."""
+        """How long the oldest of what runs has given no sign of life; 0 when nothing runs."""
         now = time.monotonic()
         with self._lock:
             return max((now - began for began in self._running.values()), default=0.0)
@@ -119,6 +125,12 @@ _starts: list[Starts] = []
 def count_here(starts: Starts | None) -> None:
     """Count what this process begins from now on, or no longer; commands count nothing."""
     _starts[:] = [starts] if starts else []
+
+
+def live_on(message: str) -> None:
+    """Say that the work on a message goes on, so that it is not taken for hung."""
+    for starts in _starts:
+        starts.live_on(message)
 
 
 @contextmanager

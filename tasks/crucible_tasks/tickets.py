@@ -26,7 +26,7 @@ _ATTEMPT_BITS = 16
 class Question:
     """What was asked, and by what nobody else can take the answer."""
 
-    #: "generation" or "evaluation"
+    #: "generation", "evaluation" or "training", whose run is a fine-tune
     stage: str
     run_id: str
     #: of the grading: an answer of an earlier round is no answer of this one

@@ -17,9 +17,9 @@ ONLY = {
         "crucible_infra.database",
         "crucible_workers.control*",
     ),
-    "torch": ("crucible_workers.trainer", "crucible_workers.models.transformers"),
-    "transformers": ("crucible_workers.trainer", "crucible_workers.models.transformers"),
-    "peft": ("crucible_workers.trainer", "crucible_workers.models.transformers"),
+    "torch": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
+    "transformers": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
+    "peft": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
     # the built-in model alone needs it; a candidate's values are met inside the sandbox
     "numpy": ("crucible_workers.nano", "crucible_workers.sandbox.prison"),
     # unpickling runs code: one restricted reader

@@ -23,6 +23,8 @@ from crucible_workers.models.patience import Patience
 from crucible_workers.models.reference import ReferenceModel
 from model_requests import CHAT, RAW, samples
 from model_server import ModelServer, Ollama, OpenAi
+from tiny_adapter import write_tiny_adapter
+from tiny_model import write_tiny_model
 
 SIX = (0, 1, 2, 3, 4, 5)
 QUICK = Patience(retries=1, sleep=lambda _seconds: None)
@@ -58,6 +60,15 @@ def replay(directory: Path) -> Case:
     return Case(model, RAW, {Form.COMPLETION}, lambda: None)
 
 
+def transformers(directory: Path, prompt: Prompt) -> Case:
+    # few tokens, so that few are drawn
+    write_tiny_model(directory / "model", context=24 if prompt.text else 64, has_chat=True)
+    adapter = write_tiny_adapter(directory / "adapter")
+    model = open_model(f"hf:{directory / 'model'}+{adapter}", None)
+    form = Form.CONTINUATION if prompt.text else Form.RESPONSE
+    return Case(model, prompt, {form}, model.close)
+
+
 def reference() -> Case:
     source = "def f():\n    return 1\n"
     challenge = Challenge("T/0", Language.PYTHON, "def f():\n", "f", ScriptTests(""), source)
@@ -74,7 +85,7 @@ def nano() -> Case:
 @pytest.fixture(
     params=[
         *("ollama raw", "ollama chat", "openai raw", "openai chat"),
-        *("replay", "reference", "nano"),
+        *("hf raw", "hf chat", "replay", "reference", "nano"),
     ]
 )
 def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) -> Iterator[Case]:
@@ -85,6 +96,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) ->
         made = {
             "ollama": lambda: ollama(server, prompt),
             "openai": lambda: openai(server, prompt),
+            "hf": lambda: transformers(tmp_path, prompt),
             "replay": lambda: replay(tmp_path),
             "reference": reference,
             "nano": nano,

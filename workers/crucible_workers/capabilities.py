@@ -18,6 +18,7 @@ from crucible_infra.errors import InvalidInput
 from crucible_tasks import capability, membership
 from crucible_tasks.celery_app import know_queue
 from crucible_tasks.model_spec import ModelSpec
+from crucible_workers.models import in_process
 
 #: seconds between looks: five connections to this host, and a person who has just started a model
 #: server reads its first lines meanwhile
@@ -74,7 +75,9 @@ def look() -> dict[ModelSpec, tuple[str, ...]]:
 
 def _follow(consumer: Any) -> None:
     """Look for ever, and let the consumer take what the models of this host are asked."""
-    served, taken, is_first = Served(), frozenset[str](), True
+    served, is_first = Served(), True
+    # what no look could find
+    taken = _take(consumer, frozenset(), served)
     while True:
         try:
             has_changed = served.saw(look())
@@ -92,14 +95,19 @@ def _follow(consumer: Any) -> None:
 
 
 def _take(consumer: Any, taken: frozenset[str], served: Served) -> frozenset[str]:
-    for queue in sorted(served.queues - taken):
+    wanted = served.queues | _own_queues()
+    for queue in sorted(wanted - taken):
         know_queue(queue)
         # in the consumer's own thread
         consumer.call_soon(consumer.add_task_queue, queue)
-    for queue in sorted(taken - served.queues):
+    for queue in sorted(taken - wanted):
         consumer.call_soon(consumer.cancel_task_queue, queue)
-    membership.serve((capability.COMMON, *sorted(served.queues)), served.models)
-    return served.queues
+    membership.serve((capability.COMMON, *sorted(wanted)), served.models)
+    return wanted
+
+
+def _own_queues() -> frozenset[str]:
+    return frozenset({capability.IN_PROCESS} if in_process.is_installed() else ())
 
 
 @signals.worker_ready.connect

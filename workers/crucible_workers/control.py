@@ -47,7 +47,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 
@@ -81,6 +81,7 @@ from crucible_tasks import holdings, sending
 from crucible_tasks.celery_app import RECONCILE_SECONDS
 from crucible_tasks.control import RECONCILE, STORE_COMPLETIONS, STORE_VERDICTS, Done, Reconcile
 from crucible_tasks.evaluation import Evaluation, Judgement
+from crucible_tasks.fine_tuning import STORE_TRAINING, TrainingNews, TrainingOrder
 from crucible_tasks.generation import Generation
 from crucible_tasks.planning import RunState
 from crucible_workers.control_attempts import (
@@ -90,6 +91,7 @@ from crucible_workers.control_attempts import (
     asked_for,
 )
 from crucible_workers.control_dispatch import Dispatcher
+from crucible_workers.control_fine_tunes import FineTunes
 from crucible_workers.control_leases import Leases
 from crucible_workers.control_messages import (
     Outgoing,
@@ -108,6 +110,8 @@ if TYPE_CHECKING:
 #: waits between tries while the database is away, in seconds; a restart of Postgres fits in them,
 #: and what a model spent minutes on is worth the wait
 _PATIENCE_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+Answer = TypeVar("Answer")
 
 #: how exactly it is noted when a worker last answered; a write less for most answers
 _HEARD_SECONDS = 1.0
@@ -130,6 +134,15 @@ class Controller:
     #: seconds since the epoch
     now: Callable[[], float] = time.time
     _own_runs: set[str] = field(default_factory=set)
+    _own_fine_tunes: set[str] = field(default_factory=set)
+
+    @property
+    def fine_tunes(self) -> FineTunes:
+        """The part for fine-tunes."""
+        return FineTunes(
+            *(self.database, self.send, self.tickets, self.leases.is_held),
+            *(self.adopts_runs, self.now, self._own_fine_tunes),
+        )
 
     def store_completions(self, generation: Generation) -> Done:
         """Store completions, ask for the verdicts on the new ones, note a failure."""
@@ -168,6 +181,9 @@ class Controller:
 
         Only a run that is named, or seems to be done, is counted as a whole.
         """
+        self.fine_tunes.reconcile(request.fine_tune_id)
+        if request.fine_tune_id is not None:
+            return Done()
         if request.run_id is not None:
             self._own_runs.add(request.run_id)
             self._reconcile_run(request.run_id, is_named=True)
@@ -288,7 +304,7 @@ def _is_final(one: Judgement) -> bool:
     return not one.verdict.outcome.is_ours
 
 
-def _until_done(action: Callable[[], Done]) -> Done:
+def _until_done(action: Callable[[], Answer]) -> Answer:
     """A cluster's controller has nothing better to do than to wait; a laptop's user has."""
     if settings.current().is_embedded:
         return patiently(action, _PATIENCE_SECONDS, (DatabaseUnavailable,), "database_away")
@@ -329,6 +345,12 @@ def store_completions(generation: Generation) -> Done:
 def store_verdicts(evaluation: Evaluation) -> Done:
     """Store what a sandbox found."""
     return _until_done(lambda: _controller().store_verdicts(evaluation))
+
+
+@STORE_TRAINING.implement
+def store_training(news: TrainingNews) -> TrainingOrder:
+    """Store what a training tells, and say whether it goes on."""
+    return _until_done(lambda: _controller().fine_tunes.store(news))
 
 
 @RECONCILE.implement

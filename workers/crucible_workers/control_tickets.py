@@ -48,10 +48,26 @@ class Tickets:
         log.warning("answer_refused", run=run.id, task=answer.task_id, stage=str(stage))
         return None
 
+    def for_training(self, connection: Connection, fine_tune_id: str, attempt: int) -> int:
+        """The ticket of one attempt at a fine-tune."""
+        return self._read(connection).ticket(_training(fine_tune_id, attempt))
+
+    def admitted_training(
+        self, connection: Connection, fine_tune_id: str, ticket: int
+    ) -> int | None:
+        """The plain number of the attempt that this ticket is of; None when it is of none."""
+        attempt = attempt_of(ticket)
+        question = _training(fine_tune_id, attempt)
+        return attempt if self._read(connection).is_right(ticket, question) else None
+
     def _read(self, connection: Connection) -> Seal:
         if self._seal is None:
             self._seal = Seal(ticket_key(connection))
         return self._seal
+
+
+def _training(fine_tune_id: str, attempt: int) -> Question:
+    return Question("training", fine_tune_id, 0, "", attempt, ())
 
 
 def _question(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from functools import lru_cache
 
 from crucible_infra import settings
 from crucible_infra.artifacts import open_store
 from crucible_tasks.challenges import Dataset, decode
+from crucible_workers.sandbox.repositories import keep_archive
 
 #: a sweep's datasets at once; the largest published one takes some 100 MiB when decoded
 _KEPT = 4
@@ -29,4 +31,7 @@ def load_dataset(digest: str) -> Dataset:
 @lru_cache(maxsize=_KEPT)
 def _load(digest: str) -> Dataset:
     # the digest names the content, so the store it came from does not matter
-    return decode(open_store(settings.current().artifacts_url).get(digest))
+    dataset = decode(open_store(settings.current().artifacts_url).get(digest))
+    for archive in dataset.archives:
+        keep_archive(archive, hashlib.sha256(archive).hexdigest())
+    return dataset

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from crucible_tasks.challenge import Challenge, Language, OracleTests, ScriptTests
+from crucible_tasks.challenge import Challenge, Language, OracleTests, RepositoryTests, ScriptTests
 from crucible_workers.sandbox.javascript import gate
 
 #: characters; more is data, which would take longer to read than to judge
@@ -68,6 +68,9 @@ def depends_on_luck(program: str, language: Language) -> bool:
 
 def has_lucky_tests(challenge: Challenge) -> bool:
     """Whether these tests may ask something else the next time (HumanEval/38 draws its words)."""
+    if isinstance(challenge.tests, RepositoryTests):
+        # a whole repository, whose text is not here
+        return True
     texts = [challenge.prompt] if challenge.prompt_is_code else []
     if isinstance(challenge.tests, ScriptTests):
         texts.append(challenge.tests.source)

@@ -12,7 +12,7 @@ from crucible_infra.settings import current
 _began: dict[str, float] = {}
 
 
-def look(run_id: str) -> None:
+def look(run_id: str, noun: str = "runs") -> None:
     """Note whether the broker answers, where `following` tells of outages.
 
     Raises RunIncomplete when it has been away for CRUCIBLE_OUTAGE_SECONDS; the run goes on by
@@ -34,5 +34,5 @@ def look(run_id: str) -> None:
     if time.monotonic() - _began.setdefault(place, time.monotonic()) >= patience:
         raise RunIncomplete(
             f"the broker {place} did not answer for {patience:g} s: {problem}",
-            hint=f"nothing is lost; when it is back: crucible runs follow {run_id}",
+            hint=f"nothing is lost; when it is back: crucible {noun} follow {run_id}",
         )

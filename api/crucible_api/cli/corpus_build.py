@@ -82,7 +82,7 @@ def command(
     from crucible_tasks.corpus.options import CorpusOptions
 
     chosen = CorpusOptions(
-        datasets=_screened(datasets),
+        datasets=screened(datasets),
         private=open_dataset(private) if private else None,
         held_out_share=held_out,
         has_pairs=instructions,
@@ -94,7 +94,7 @@ def command(
     if dry_run:
         corpus_report.show(corpus, voice)
     if not corpus.documents:
-        raise _empty(directory, corpus)
+        raise empty(directory, corpus)
     if not dry_run:
         _deliver(corpus, output, voice)
 
@@ -109,7 +109,7 @@ def require_extra() -> None:
         )
 
 
-def _screened(names: tuple[str, ...]) -> tuple[Dataset, ...]:
+def screened(names: tuple[str, ...]) -> tuple[Dataset, ...]:
     """Every benchmark that lies on this host, and those asked for."""
     from crucible_tasks.challenges import known, open_dataset
 
@@ -135,7 +135,8 @@ def _deliver(corpus: Corpus, output: str | None, voice: Voice) -> None:
         voice.answer(digest(data))
 
 
-def _empty(directory: Path, corpus: Corpus) -> EmptyCorpus:
+def empty(directory: Path, corpus: Corpus) -> EmptyCorpus:
+    """What to raise for a tree of which nothing is left."""
     counts = corpus.report.dropped_by_reason()
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     return EmptyCorpus(

@@ -55,6 +55,9 @@ def follow(
     teller = _Teller(voice)
     pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
     label = "" if len(run_ids) == 1 else name or plural(len(run_ids), "run")
+    # the first look prepares its queries, and one that begins a run plans more than it looks: the
+    # rest after a look is for what its neighbour cost, too
+    last_cost = 0.0
     with Meter(voice, label=label) as meter:
         while True:
             began = time.thread_time()
@@ -65,7 +68,8 @@ def follow(
             meter.show(watch.standing, done=watch.done_text)
             if watch.is_over:
                 return
-            rest = min(max(pause, cost / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY)
+            usual, last_cost = min(cost, last_cost), cost
+            rest = min(max(pause, usual / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY)
             for _ in range(round(rest / pause)):
                 interruption.raise_if_received()
                 if current().is_embedded:

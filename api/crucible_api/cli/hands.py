@@ -19,7 +19,7 @@ _SANDBOX_SECONDS = 60.0
 
 
 @contextmanager
-def hands(voice: Voice) -> Iterator[None]:
+def hands(voice: Voice, *, trains: bool = False) -> Iterator[None]:
     """Have workers for the length of a block; a cluster has its own."""
     if not current().is_embedded:
         from crucible_infra.log import redact
@@ -32,17 +32,19 @@ def hands(voice: Voice) -> Iterator[None]:
 
     # what goes wrong is in the database, and the command says it in its own words
     log.configure(level="ERROR")
-    with embedded_worker(generation_threads=GENERATION_THREADS, evaluation_slots=cores()):
+    with embedded_worker(
+        generation_threads=GENERATION_THREADS, evaluation_slots=cores(), trains=trains
+    ):
         yield
 
 
 @contextmanager
-def judging_hands(voice: Voice) -> Iterator[None]:
+def judging_hands(voice: Voice, *, trains: bool = False) -> Iterator[None]:
     """The same, for commands that judge: this host's sandbox is tried before anything is planned.
 
     Raises SandboxUnavailable when the work would be done here and cannot be.
     """
-    with hands(voice):
+    with hands(voice, trains=trains):
         if current().is_embedded:
             _try_sandbox(voice)
         yield

@@ -43,7 +43,7 @@ def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
     configured = current().default_model
     wanted = tuple(specs) or ((configured,) if configured else ())
     if wanted:
-        found = [describe(_styled(spec, style)) for spec in dict.fromkeys(wanted)]
+        found = [describe(_styled(spec, style), voice) for spec in dict.fromkeys(wanted)]
         return Choice(tuple(found))
     discovered = _discover(voice)
     if discovered is not None:
@@ -51,15 +51,14 @@ def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
     return Choice((describe(REFERENCE),), describe(TOY))
 
 
-def describe(spec: str) -> ModelIdentity:
+def describe(spec: str, voice: Voice | None = None) -> ModelIdentity:
     """Ask a worker which weights a spec stands for.
 
-    Raises InvalidModelSpec before anybody is asked, ModelError when there is no such model.
+    A name that a fine-tune has registered means its model, whatever else is called so; `voice`
+    says it then. Raises InvalidModelSpec before anybody is asked, ModelError when there is no such
+    model.
     """
-    from crucible_tasks.model_spec import parse
-
-    parse(spec)
-    report = ask(spec)
+    report = ask(_registered(spec, voice))
     if not report.models:
         raise ModelError(report.problem or f"{spec}: no such model", hint=report.hint)
     return report.models[0]
@@ -89,6 +88,29 @@ def _discover(voice: Voice) -> ModelIdentity | None:
     more = f" ({others} more: crucible models; choose with -m)" if others else ""
     voice.announce(f"no model was named, so this asks {model.spec} on {model.server}{more}")
     return model
+
+
+def _registered(spec: str, voice: Voice | None) -> str:
+    """The spec, or that of the model which is registered under this name."""
+    from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
+    from crucible_tasks.model_spec import ModelKind, parse
+
+    wanted = parse(spec)
+    if wanted.kind is not ModelKind.NAME:
+        return spec
+    adapter = registered_model(open_fine_tunes(current()).database, wanted.name)
+    if adapter is None:
+        return spec
+    if voice is not None:
+        _tell_clash(wanted.name, voice)
+    return str(replace(parse(spec_of(adapter)), style=wanted.style))
+
+
+def _tell_clash(name: str, voice: Voice) -> None:
+    """Say which model is meant where a server on the usual ports has one of the same name."""
+    for model in ask(None).models:
+        if model.name.removesuffix(":latest") == name:
+            voice.announce(f"{name} is the model of a fine-tune here; the other is {model.spec}")
 
 
 def _styled(spec: str, style: str | None) -> str:

@@ -1,80 +1,54 @@
-"""`crucible models`: what answers on this host, or what one model spec stands for."""
+"""`crucible models`: describe models, export weights, store them for every host of a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
-
 import click
 
-from crucible_api.cli import options
-from crucible_api.cli.output import Column, Voice
-from crucible_infra.settings import current
+from crucible_api.cli.lazy import LazyGroup, Listed
 
-if TYPE_CHECKING:
-    from crucible_tasks.generation import ModelIdentity
+_HERE = "crucible_api.cli"
 
-COLUMNS = (
-    Column("model spec", style="bold"),
-    Column("server"),
-    Column("style", is_whole=True),
-    Column("context", is_number=True),
-    Column("quantization", is_whole=True, is_extra=True),
-    Column("digest", is_whole=True),
+#: what is meant by a spec, an option or nothing
+_DESCRIBE = "describe"
+
+COMMANDS = (
+    Listed(
+        _DESCRIBE,
+        "what answers here, or what SPEC means; the word may be left out",
+        f"{_HERE}.models_describe",
+    ),
+    Listed("export", "weights as safetensors, GGUF or a model of Ollama", f"{_HERE}.models_export"),
+    Listed("store", "let every host of a cluster fetch weights", f"{_HERE}.models_store"),
 )
 
 EPILOG = """\b
 Examples:
   crucible models                                 what answers on the usual ports
   crucible models ollama:qwen2.5-coder:1.5b       which weights are behind this name?
-  crucible models openai:localhost:8000/v1#my-model --json
-
-\b
-Model specs:
-  ollama:NAME              the Ollama of this host, or of OLLAMA_HOST
-  openai:URL#NAME          LM Studio, llama.cpp, vLLM and whatever speaks their dialect
-  hf:PATH_OR_ID[+ADAPTER]  weights on disk or from the hub
-  replay:FILE              recorded completions
-  reference                the dataset's own solutions: proves an installation
-  nano[:DIRECTORY]         the built-in toy model, or weights of its kind
-  NAME                     whichever server on the usual ports has it
+  crucible models export hf:BASE+ADAPTER --to gguf --output exported/
+  crucible models store ./adapter
 """
 
 
-@click.command(epilog=EPILOG)
-@click.argument("spec", required=False)
-@options.speaking
-def command(voice: Voice, *, spec: str | None) -> None:
-    """List the models that answer on this host, or describe the one behind SPEC."""
-    from crucible_api.cli import model_choice
-    from crucible_api.cli.hands import hands
+class _SpecGroup(LazyGroup):
+    """Takes whatever is no command of its own for the words of `describe`."""
 
-    with hands(voice):
-        if spec is not None:
-            models: Sequence[ModelIdentity] = (model_choice.describe(spec),)
-        else:
-            models = model_choice.ask(None).models
-    if voice.is_json:
-        voice.data(asdict(models[0]) if spec is not None else [asdict(model) for model in models])
-        return
-    if models:
-        voice.table(COLUMNS, [_row(model) for model in models])
-    else:
-        voice.talk(
-            "no model server answers on the usual ports of this host; the built-in toy model is "
-            "always there: crucible benchmark -m nano -d starter -n 10"
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the word in where it was left out."""
+        return super().parse_args(
+            ctx, args if args[:1] in (["--help"], ["-h"]) else self._whole(args)
         )
-    if spec is None and current().default_model:
-        voice.talk(f"CRUCIBLE_MODEL is {current().default_model}: asked when no -m is given")
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command."""
+        return super().resolve_command(ctx, self._whole(args))
+
+    def _whole(self, args: list[str]) -> list[str]:
+        return args if args[:1] and args[0] in self.listed else [_DESCRIBE, *args]
 
 
-def _row(model: ModelIdentity) -> list[str]:
-    return [
-        model.spec,
-        model.server if model.caution is None else f"{model.server}, {model.caution}",
-        model.style,
-        "" if model.context_tokens is None else str(model.context_tokens),
-        model.quantization or "",
-        model.digest[:12],
-    ]
+@click.group(cls=_SpecGroup, listed=COMMANDS, epilog=EPILOG)
+def command() -> None:
+    """Describe models, export weights, store them for every host of a cluster."""

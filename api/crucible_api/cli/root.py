@@ -15,11 +15,14 @@ COMMANDS = (
     ),
     Listed("evaluate", "judge completions you already have", f"{_HERE}.evaluate"),
     Listed("compare", "is run B better than run A on the same challenges?", f"{_HERE}.compare"),
+    Listed("fine-tune", "train a model on a source tree, prove the gain", f"{_HERE}.fine_tune"),
+    Listed("fine-tunes", "list, show, follow, stop, resume", f"{_HERE}.fine_tunes"),
     Listed("runs", "list, show, follow, pause, stop, resume, export, …", f"{_HERE}.runs"),
     Listed("sweeps", "list and show runs that were planned together", f"{_HERE}.sweeps"),
     Listed("models", "what answers on this host, or what a model spec means", f"{_HERE}.models"),
     Listed("datasets", "the datasets known by name", f"{_HERE}.datasets"),
     Listed("corpus", "a source tree to training examples", f"{_HERE}.corpus"),
+    Listed("challenges", "make a benchmark of your own repository", f"{_HERE}.challenges"),
     Listed("doctor", "what on this host makes results unsafe or unreliable", f"{_HERE}.doctor"),
     Listed("worker", "do the work of a cluster on this host", f"{_HERE}.worker"),
     Listed("flower", "the tasks of a cluster in a web page", f"{_HERE}.flower"),
@@ -32,6 +35,7 @@ Examples:
   crucible benchmark -m ollama:qwen2.5-coder:1.5b -n 20 -k 1,10
   crucible evaluate samples.jsonl --dataset humaneval+
   crucible compare latest 3f9a2c
+  crucible fine-tune --model codellama:7b --directory ./src --new-model-name my-codellama
   crucible doctor
 
 TAB completion: eval "$(_CRUCIBLE_COMPLETE=bash_source crucible)", or zsh_source, fish_source.

@@ -21,6 +21,7 @@ from crucible_api.cli import interruption
 from crucible_api.cli.output import Voice
 from crucible_api.cli.worker_process import CANNOT_SERVE
 from crucible_infra.errors import CrucibleError
+from crucible_infra.settings import for_child
 
 if TYPE_CHECKING:
     from crucible_api.cli.worker import Duty
@@ -65,7 +66,8 @@ class _Place:
         self.duty = duty
         self._voice = voice
         # unique among all hosts and all times, or one worker would hand back another's tasks
-        self._member = f"{socket.gethostname()}-{os.getpid()}-{int(time.time())}-{duty.queue}"
+        place = duty.queue if duty.gpu is None else f"{duty.queue}-{duty.gpu}"
+        self._member = f"{socket.gethostname()}-{os.getpid()}-{int(time.time())}-{place}"
         self._deaths = 0
         self._due = 0.0
         #: whether nothing will be started here any more
@@ -118,9 +120,11 @@ class _Place:
         words += ["--member", self._member]
         words += [] if self.duty.is_demanded else ["--optional"]
         words += ["--quiet"] if self._voice.is_quiet else []
+        pinned = {} if self.duty.gpu is None else {"CUDA_VISIBLE_DEVICES": self.duty.gpu}
         return subprocess.Popen(  # noqa: S603 -- our own program and arguments
             [sys.executable, "-m", "crucible_api", "worker", *words],
             stdin=subprocess.DEVNULL,
+            env=for_child(**pinned),
             # a terminal's Ctrl-C would reach them beside the forwarded one, and twice means "now"
             start_new_session=True,
         )

@@ -11,19 +11,27 @@ from crucible_api.cli.broker_wait import wait_for_broker
 from crucible_api.cli.measuring import measured
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import BrokerUnavailable, InvalidInput
+from crucible_infra.gpus import visible_gpus
 from crucible_infra.settings import current
 
 #: every kind of work, with the threads it gets unless told otherwise; 0 means one per CPU
-DEFAULT_THREADS = {"generation": hands.GENERATION_THREADS, "evaluation": 0, "controller": 1}
+DEFAULT_THREADS = {
+    "generation": hands.GENERATION_THREADS,
+    "evaluation": 0,
+    "controller": 1,
+    "fine_tune": 1,
+}
 
 EPILOG = """\b
 Examples:
   CRUCIBLE_BROKER_URL=redis://queue/0 crucible worker   whatever this host can do
   crucible worker --queues evaluation
   crucible worker --queues generation --concurrency 8
+  crucible worker --queues fine_tune                    also without a GPU, slowly
 
 Without --queues: generation, of every model server that answers on this host and of those with an
-address; evaluation, where the sandbox works; controller, where CRUCIBLE_DATABASE_URL is set.
+address; evaluation, where the sandbox works; controller, where CRUCIBLE_DATABASE_URL is set;
+fine_tune, where there are GPUs: one process for each, which trains one model at a time.
 
 Ctrl-C or SIGTERM ends it after the tasks at hand, or 15 seconds; what is not done goes to another
 worker. A second one ends it now.
@@ -38,6 +46,8 @@ class Duty:
     threads: int
     #: whether the user named it, so that it is an error when this host cannot do it
     is_demanded: bool
+    #: the only GPU this process sees; None leaves all as they are
+    gpu: str | None = None
 
 
 @click.command(epilog=EPILOG)
@@ -46,7 +56,7 @@ class Duty:
     "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Tasks at once per queue; the controller always has 1.  "
+    help="Tasks at once per queue; the controller and a GPU always have 1.  "
     f"[default: generation {hands.GENERATION_THREADS}, evaluation one per CPU]",
 )
 @click.option("--member", hidden=True, help="The name on the roster; this process does the work.")
@@ -70,7 +80,7 @@ def command(
         )
     names = _possible() if chosen is None else chosen
     is_demanded = queues is not None and not is_optional
-    duties = [Duty(name, _threads(name, concurrency), is_demanded) for name in names]
+    duties = [duty for name in names for duty in _duties(name, concurrency, is_demanded)]
     if member is not None:
         from crucible_api.cli.worker_process import serve
 
@@ -103,11 +113,19 @@ def _read_queues(text: str) -> list[str]:
 
 def _possible() -> list[str]:
     """What this host may be able to do; each process says itself when it finds that it is not."""
-    return [name for name in DEFAULT_THREADS if name != "controller" or current().has_database_url]
+    needs = {"controller": current().has_database_url, "fine_tune": bool(visible_gpus())}
+    return [name for name in DEFAULT_THREADS if needs.get(name, True)]
+
+
+def _duties(queue: str, concurrency: int | None, is_demanded: bool) -> list[Duty]:  # noqa: FBT001
+    threads = _threads(queue, concurrency)
+    # one process for each GPU: what two share, both are slow on; without one, the CPU trains
+    gpus = visible_gpus() if queue == "fine_tune" else ()
+    return [Duty(queue, threads, is_demanded, gpu) for gpu in gpus or (None,)]
 
 
 def _threads(queue: str, concurrency: int | None) -> int:
-    if queue == "controller":
+    if queue in ("controller", "fine_tune"):
         return 1
     return concurrency or DEFAULT_THREADS[queue] or hands.cores()
 

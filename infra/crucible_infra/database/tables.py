@@ -209,3 +209,99 @@ keys = Table(
     Column("name", String, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
+
+fine_tunes = Table(
+    "fine_tunes",
+    metadata,
+    Column("id", String, primary_key=True),
+    # of the model it makes
+    Column("name", String, nullable=False),
+    # the spec it was asked for with
+    Column("model", String, nullable=False),
+    # the weights that are trained: `nano`, a directory, an id of the hub or `artifact:DIGEST`
+    Column("base", String, nullable=False),
+    # where the artifact store holds the encoded corpus
+    Column("corpus", String, nullable=False),
+    Column("recipe", JSON, nullable=False),
+    # what was planned and found besides: the tree, the corpus' counts, versions
+    Column("manifest", JSON, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    # how often it was sent; only the last one's news count
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    # failed attempts since it last got a step further
+    Column("failures", Integer, nullable=False, server_default="0"),
+    # of the last failure; kept after a later success
+    Column("reason", AnyText),
+    # what the trainer ended with, where it said why itself
+    Column("exit_code", Integer),
+    # who trained last
+    Column("host", String),
+    # [name, digest] of each whole one in the artifact store
+    Column("checkpoints", JSON, nullable=False),
+    # the trainer's sentences
+    Column("notes", JSON, nullable=False),
+    # what is to be proved and by which runs; null without a proof
+    Column("proof", JSON),
+    # the process whose end interrupts it, see `owner`; null in a cluster
+    Column("owner", String),
+    Column("created_at", Double, nullable=False, index=True),
+    # when its message was last sent; a lease, see the controller
+    Column("sent_at", Double),
+    # of the present stint
+    Column("started_at", Double),
+    Column("heard_at", Double),
+    Column("finished_at", Double),
+    Column("seconds_before", Double, nullable=False, server_default="0"),
+    # a name belongs to one fine-tune, unless that has failed
+    Index(
+        "ix_fine_tunes_name",
+        "name",
+        unique=True,
+        sqlite_where=text("state <> 'failed'"),
+        postgresql_where=text("state <> 'failed'"),
+    ),
+)
+
+training_steps = Table(
+    "training_steps",
+    metadata,
+    Column("fine_tune_id", ForeignKey("fine_tunes.id", ondelete="CASCADE"), nullable=False),
+    # of the optimizer; 0 is the base model
+    Column("step", Integer, nullable=False),
+    # how many there will be
+    Column("steps", Integer, nullable=False),
+    Column("loss", Double),
+    Column("held_out_loss", Double),
+    Column("learning_rate", Double),
+    # from the beginning
+    Column("tokens", BigInteger, nullable=False),
+    Column("tokens_per_second", Double),
+    Column("mfu", Double),
+    Column("memory_bytes", BigInteger),
+    # since its process began
+    Column("seconds", Double, nullable=False),
+    PrimaryKeyConstraint("fine_tune_id", "step"),
+)
+
+adapters = Table(
+    "adapters",
+    metadata,
+    # as users write it after --model
+    Column("name", String, primary_key=True),
+    Column(
+        "fine_tune_id",
+        ForeignKey("fine_tunes.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        unique=True,
+    ),
+    # what it belongs on
+    Column("base", String, nullable=False),
+    # its files, as one bundle
+    Column("artifact", String, nullable=False),
+    # whether it is all weights and needs no base
+    Column("is_whole", Boolean, nullable=False),
+    # the trainer's own record
+    Column("record", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)

@@ -28,6 +28,8 @@ class Dataset:
     format: str
     #: what the digest covers is not compared again
     challenges: tuple[Challenge, ...] = field(compare=False, repr=False)
+    #: packed snapshots of repositories, which their challenges name by sha256
+    archives: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
     _by_id: dict[str, Challenge] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -45,22 +47,29 @@ class Dataset:
             ) from error
 
 
-class _Envelope(msgspec.Struct, frozen=True):
+class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is stored; the challenges stay bytes until their digest is checked."""
 
     name: str
     digest: str
     format: str
     challenges: msgspec.Raw
+    archives: tuple[bytes, ...] = ()
 
 
-def create(name: str, source_format: str, challenges: Iterable[Challenge]) -> Dataset:
+def create(
+    name: str,
+    source_format: str,
+    challenges: Iterable[Challenge],
+    archives: tuple[bytes, ...] = (),
+) -> Dataset:
     """Make a dataset and its digest.
 
     Raises UnicodeEncodeError when a text holds half a surrogate pair, which no UTF-8 file can.
     """
     kept = tuple(challenges)
-    return Dataset(name, _digest(msgspec.json.encode(kept)), source_format, kept)
+    digest = _digest(msgspec.json.encode(kept))
+    return Dataset(name, digest, source_format, kept, archives)
 
 
 def select(
@@ -81,13 +90,13 @@ def select(
         raise InvalidInput(f"no challenge of {dataset.name} was chosen", hint="name at least one")
     if len(chosen[:limit]) == len(dataset.challenges):
         return dataset
-    return create(dataset.name, dataset.format, chosen[:limit])
+    return create(dataset.name, dataset.format, chosen[:limit], dataset.archives)
 
 
 def encode(dataset: Dataset) -> bytes:
     """Return the dataset as gzipped JSON; the same dataset gives the same bytes."""
     challenges = msgspec.Raw(msgspec.json.encode(dataset.challenges))
-    envelope = _Envelope(dataset.name, dataset.digest, dataset.format, challenges)
+    envelope = _Envelope(dataset.name, dataset.digest, dataset.format, challenges, dataset.archives)
     return gzip.compress(msgspec.json.encode(envelope), _GZIP_LEVEL, mtime=0)
 
 
@@ -100,7 +109,7 @@ def decode(content: bytes) -> Dataset:
         raise FormatError(f"a stored dataset cannot be read: {error}") from error
     if _digest(bytes(envelope.challenges)) != envelope.digest:
         raise FormatError(f"the stored dataset {envelope.name} does not have its digest")
-    return Dataset(envelope.name, envelope.digest, envelope.format, challenges)
+    return Dataset(envelope.name, envelope.digest, envelope.format, challenges, envelope.archives)
 
 
 def _digest(content: bytes) -> str:

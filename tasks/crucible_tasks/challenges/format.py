@@ -21,6 +21,8 @@ class Format:
     row: type[msgspec.Struct]
     #: raises FormatError, without a place, when a field's content cannot be used
     challenge: Callable[[Any], Challenge]
+    #: the packed repository that a row brings for itself and others; raises FormatError, too
+    archive: Callable[[Any], bytes | None] = lambda _: None
 
     @property
     def required(self) -> frozenset[str]:

@@ -115,9 +115,9 @@ def here(directory: Path) -> tuple[str, ...]:
     fetched = [
         name
         for name in names()
-        if name != "humaneval" and (directory / source_of(name).file_name).exists()
+        if name not in CARRIED and (directory / source_of(name).file_name).exists()
     ]
-    return ("humaneval", *fetched)
+    return (*CARRIED, *fetched)
 
 
 def is_known(name: str) -> bool:

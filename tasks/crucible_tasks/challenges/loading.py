@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 
 from crucible_infra import settings
 from crucible_infra.errors import FormatError, UnknownDataset
-from crucible_tasks.challenge import Challenge
+from crucible_tasks.challenge import Challenge, RepositoryTests
 from crucible_tasks.challenges import dataset, formats, known
 from crucible_tasks.challenges.dataset import Dataset
 from crucible_tasks.challenges.format import Format
@@ -42,19 +43,26 @@ def load(path: Path, name: str) -> Dataset:
             FormatError.at(path, rows[0].line, formats.explain(rows[0].fields)).message,
             hint=f"known formats and their fields: {formats.known_fields()}",
         )
-    challenges = tuple(_challenges(path, rows, chosen))
+    archives: dict[str, bytes] = {}
+    challenges = tuple(_challenges(path, rows, chosen, archives))
+    _check_archives(path, challenges, archives)
     try:
-        return dataset.create(name, chosen.name, challenges)
+        return dataset.create(name, chosen.name, challenges, tuple(archives.values()))
     except UnicodeEncodeError as error:
         line = next(line for line, item in _placed(rows, challenges) if _is_broken(item))
         raise FormatError.at(path, line, "a text holds half a surrogate pair") from error
 
 
-def _challenges(path: Path, rows: tuple[Row, ...], chosen: Format) -> Iterator[Challenge]:
+def _challenges(
+    path: Path, rows: tuple[Row, ...], chosen: Format, archives: dict[str, bytes]
+) -> Iterator[Challenge]:
+    """Read row by row; what rows bring for others goes to `archives` under its digest."""
     lines: dict[str, int] = {}
     for row in rows:
         _check_format(path, row, chosen)
-        challenge = _challenge(path, row, chosen)
+        challenge, archive = _read(path, row, chosen)
+        if archive is not None:
+            archives[hashlib.sha256(archive).hexdigest()] = archive
         if not challenge.task_id:
             raise FormatError.at(path, row.line, "the id is empty")
         if challenge.task_id in lines:
@@ -76,9 +84,22 @@ def _check_format(path: Path, row: Row, chosen: Format) -> None:
     raise FormatError.at(path, row.line, problem)
 
 
-def _challenge(path: Path, row: Row, chosen: Format) -> Challenge:
+def _check_archives(
+    path: Path, challenges: tuple[Challenge, ...], archives: dict[str, bytes]
+) -> None:
+    for challenge in challenges:
+        tests = challenge.tests
+        if isinstance(tests, RepositoryTests) and tests.snapshot not in archives:
+            problem = (
+                f"no row has the `archive` {tests.snapshot[:12]}… that {challenge.task_id} needs"
+            )
+            raise FormatError.at(path, None, problem)
+
+
+def _read(path: Path, row: Row, chosen: Format) -> tuple[Challenge, bytes | None]:
     try:
-        return chosen.challenge(msgspec.convert(row.fields, chosen.row))
+        fields = msgspec.convert(row.fields, chosen.row)
+        return chosen.challenge(fields), chosen.archive(fields)
     except msgspec.ValidationError as error:
         raise FormatError.at(path, row.line, f"{chosen.name} row: {error}") from error
     except FormatError as error:

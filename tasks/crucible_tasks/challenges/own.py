@@ -11,6 +11,11 @@ r"""Our own format: one challenge a row, spelled as `Challenge` is.
     {"type": "stdio", "cases": [{"stdin": …, "stdout": …}, …]}
     {"type": "oracle", "reference": …, "inputs": …, "absolute_tolerance": 0, "oracle": "equal"}
                                        see `evalplus` for what inputs and oracles are
+    {"type": "repository", "snapshot": …, "path": …, "module": …, "name": …, "first_line": …,
+     "last_line": …, "tests": […], "packages": […]}
+                                       a repository's own tests, as `crucible challenges build`
+                                       writes them; `archive`, on one row of each snapshot, is the
+                                       packed repository in base64
 
 Optional: `reference` (a solution, as a whole program), `stop` (a list of stop words),
 `prompt_is_code` (true unless the prompt is prose), and `limits` with any of `cpu_seconds`,
@@ -19,12 +24,21 @@ Optional: `reference` (a solution, as a whole program), `stop` (a list of stop w
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 import msgspec
 
 from crucible_infra.errors import FormatError
-from crucible_tasks.challenge import Challenge, Language, Limits, OracleTests, Tests
+from crucible_tasks.challenge import (
+    Challenge,
+    Language,
+    Limits,
+    OracleTests,
+    RepositoryTests,
+    Tests,
+)
 from crucible_tasks.challenges.dataset import Dataset
 from crucible_tasks.challenges.evalplus import ORACLES
 from crucible_tasks.challenges.format import Format
@@ -42,11 +56,30 @@ class OwnRow(msgspec.Struct, forbid_unknown_fields=True):
     stop: tuple[str, ...] = ()
     limits: dict[str, Any] = {}
     prompt_is_code: bool = True
+    archive: str | None = None
 
 
 def write_rows(dataset: Dataset) -> bytes:
     """Write a dataset of any format as JSON Lines in this one."""
-    return b"".join(msgspec.json.encode(item) + b"\n" for item in dataset.challenges)
+    waiting = {hashlib.sha256(archive).hexdigest(): archive for archive in dataset.archives}
+    return b"".join(_row(challenge, waiting) for challenge in dataset.challenges)
+
+
+def _row(challenge: Challenge, waiting: dict[str, bytes]) -> bytes:
+    """One line; the first that needs a waiting archive takes it along."""
+    fields: dict[str, Any] = msgspec.to_builtins(challenge)
+    if isinstance(challenge.tests, RepositoryTests):
+        archive = waiting.pop(challenge.tests.snapshot, None)
+        if archive is not None:
+            fields["archive"] = base64.b64encode(archive).decode()
+    return msgspec.json.encode(fields) + b"\n"
+
+
+def _archive(row: OwnRow) -> bytes | None:
+    try:
+        return None if row.archive is None else base64.b64decode(row.archive, validate=True)
+    except ValueError as error:
+        raise FormatError("`archive` is not base64") from error
 
 
 def _challenge(row: OwnRow) -> Challenge:
@@ -57,6 +90,8 @@ def _challenge(row: OwnRow) -> Challenge:
             raise FormatError(f"`oracle` is one of {', '.join(sorted(ORACLES))}")
         if row.entry_point is None:
             raise FormatError("oracle tests need an `entry_point`")
+    if isinstance(tests, RepositoryTests) and not tests.tests:
+        raise FormatError("`tests` names no test")
     for name, amount in msgspec.to_builtins(limits).items():
         if amount <= 0:
             raise FormatError(f"`limits.{name}` must be above 0, not {amount}")
@@ -100,4 +135,4 @@ def _unknown(given: Any, understood: Any) -> str | None:
     return None
 
 
-OWN = Format("crucible", OwnRow, _challenge)
+OWN = Format("crucible", OwnRow, _challenge, _archive)

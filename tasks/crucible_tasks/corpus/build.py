@@ -35,7 +35,7 @@ from crucible_tasks.corpus.report import (
 from crucible_tasks.corpus.screen import Screen
 from crucible_tasks.corpus.secret_scan import secrets_in
 from crucible_tasks.corpus.sources import Source, read_sources
-from crucible_tasks.corpus.split import Member, split
+from crucible_tasks.corpus.split import Member, rank, split
 from crucible_tasks.corpus.walk import walk
 from crucible_tasks.corpus.words import words_of
 
@@ -140,10 +140,10 @@ def _documents(kept: _Kept, options: CorpusOptions, tell: Tell) -> list[Document
 
 
 def _once(kept: _Kept) -> list[Source]:
-    """Without exact duplicates; of several the first path stays."""
+    """Without exact duplicates, in the order in which files are held out."""
     first: dict[str, str] = {}
     once = []
-    for source in kept.sources:
+    for source in sorted(kept.sources, key=lambda source: rank(source.path)):
         if source.text in first:
             kept.drop(source, Reason.DUPLICATE, f"of {first[source.text]}")
         else:
@@ -164,7 +164,7 @@ def _apart(kept: _Kept, documents: list[Document], shingles: list[Shingles]) -> 
         else:
             detail = documents[held[found]].path
             kept.dropped.append(Dropped(document.path, Reason.HOLDS_HELD_OUT, detail))
-    return apart
+    return sorted(apart, key=lambda document: document.path)
 
 
 def _pairs(

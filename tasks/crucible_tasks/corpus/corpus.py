@@ -106,9 +106,9 @@ def decode(data: bytes) -> Corpus:
     Raises FormatError naming the line.
     """
     texts = data.split(b"\n")
+    _check_version(texts[0])
     if texts[-1]:
         raise FormatError(f"line {len(texts)}: the corpus is cut off")
-    _check_version(texts[0])
     lines = [_decoded(number, text) for number, text in enumerate(texts[:-1], start=1)]
     head = lines[0].corpus
     assert head is not None

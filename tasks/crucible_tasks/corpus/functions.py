@@ -23,6 +23,9 @@ _SILENT = frozenset(
     ("ctx", "type_comment", "annotation", "returns", "kind", "type_params", "simple")
 )
 
+#: of a statement: where other statements stand
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
 #: nesting the interpreter's own compiler would refuse as well
 _TOO_DEEP = (RecursionError, MemoryError)
 
@@ -71,20 +74,20 @@ def functions_of(tree: ast.Module) -> list[Function]:
     return sorted(found, key=lambda function: (function.first_line, -function.last_line))
 
 
-def named(tree: ast.AST) -> Iterator[tuple[str, _Definition]]:
+def named(tree: ast.Module) -> Iterator[tuple[str, _Definition]]:
     """Every function with its full name."""
-    waiting: list[tuple[str, ast.AST]] = [("", tree)]
+    waiting: list[tuple[str, list[ast.AST]]] = [("", list(tree.body))]
     while waiting:
-        prefix, node = waiting.pop()
-        for child in ast.iter_child_nodes(node):
+        prefix, nodes = waiting.pop()
+        for node in nodes:
             inner = prefix
-            if isinstance(child, _Definition | ast.ClassDef):
-                inner = f"{prefix}{child.name}."
-            if isinstance(child, _Definition):
-                yield inner[:-1], child
-            # expressions hold no statements but in lambdas, which hold none either
-            if not isinstance(child, ast.expr):
-                waiting.append((inner, child))
+            if isinstance(node, _Definition | ast.ClassDef):
+                inner = f"{prefix}{node.name}."
+            if isinstance(node, _Definition):
+                yield inner[:-1], node
+            # expressions hold no statements
+            blocks = (getattr(node, name, None) for name in _BLOCKS)
+            waiting += [(inner, block) for block in blocks if block]
 
 
 def first_line(node: ast.stmt) -> int:

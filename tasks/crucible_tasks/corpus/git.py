@@ -158,5 +158,7 @@ def _run(directory: Path, *words: str, sent: bytes = b"") -> bytes | NoHistory:
         return NoHistory(f"git took more than {_PATIENCE:.0f} s")
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        return NoHistory(said[0] if said else f"git ended with {done.returncode}")
+        return NoHistory(
+            said[0].removeprefix("fatal: ") if said else f"git ended with {done.returncode}"
+        )
     return done.stdout

@@ -21,6 +21,8 @@ _LEAST_ALPHANUMERIC = 0.25
 #: lines a marker may stand in
 _HEAD_LINES = 15
 
+_WORD = re.compile(r"\w+")
+
 _GENERATED_NAMES = re.compile(
     r"_pb2(_grpc)?\.pyi?$|\.pb\.(go|cc|h|rs)$|\.g\.dart$|\.freezed\.dart$|\.generated\.\w+$"
     r"|\.designer\.cs$|(^|/)zz_generated[^/]*$|_generated\.\w+$|\.min\.m?js$|\.bundle\.js$"
@@ -55,5 +57,5 @@ def _is_dense(text: str) -> bool:
     lines = text.split("\n")
     if len(text) > MEAN_LINE * len(lines) or max(map(len, lines)) > LONGEST_LINE:
         return True
-    visible = sum(not character.isspace() for character in text)
-    return sum(map(str.isalnum, text)) < _LEAST_ALPHANUMERIC * visible
+    visible = sum(map(len, text.split()))
+    return sum(map(len, _WORD.findall(text))) < _LEAST_ALPHANUMERIC * visible

@@ -12,6 +12,8 @@ they would make two checkouts of one commit give two corpora.
 from __future__ import annotations
 
 import codecs
+import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,21 +128,29 @@ def _is_usable(line: str) -> bool:
     text = line.strip()
     if not text or text.startswith("#"):
         return True
-    try:
-        # pathspec makes nothing of a character range that makes no sense, as git does
-        return GitIgnoreSpecPattern(line).include is not None
-    except ValueError:
-        return False
+    pattern = _compiled(line)
+    # pathspec makes nothing of a character range that makes no sense, as git does
+    return pattern is not None and pattern.include is not None
 
 
 def _patterns(prefix: str, lines: Sequence[str]) -> _Patterns:
     directories = [line.rstrip().removesuffix("/") for line in lines]
-    return _Patterns(prefix, _compiled(lines), _compiled(directories))
+    return _Patterns(prefix, _last_first(lines), _last_first(directories))
 
 
-def _compiled(lines: Sequence[str]) -> tuple[GitIgnoreSpecPattern, ...]:
-    made = [GitIgnoreSpecPattern(line) for line in reversed(lines)]
-    return tuple(pattern for pattern in made if pattern.include is not None)
+def _last_first(lines: Sequence[str]) -> tuple[GitIgnoreSpecPattern, ...]:
+    made = [_compiled(line) for line in reversed(lines)]
+    return tuple(pattern for pattern in made if pattern and pattern.include is not None)
+
+
+def _compiled(line: str) -> GitIgnoreSpecPattern | None:
+    try:
+        # `[[a]` is a fine pattern, whatever the regular expressions of later Pythons will think
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return GitIgnoreSpecPattern(line)
+    except (ValueError, re.error):
+        return None
 
 
 def _fits(pattern: GitIgnoreSpecPattern, path: str) -> bool:

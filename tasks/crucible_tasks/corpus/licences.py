@@ -24,7 +24,7 @@ _SPDX = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9.+() -]*[A-Za-z0-9.+)
 
 #: the first that fits is it; the narrower wording stands before the wider one
 _WORDINGS = tuple(
-    (name, re.compile(wording.replace(" ", r"[\s#*/;-]+"), re.IGNORECASE))
+    (name, re.compile(wording.replace(" ", r"[\s#*/;-]+"), re.IGNORECASE | re.DOTALL))
     for name, wording in (
         ("AGPL-3.0", r"GNU Affero General Public License"),
         ("LGPL-3.0", r"GNU Lesser General Public License.{0,80}version 3"),

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from datasketch import MinHash, MinHashLSH
 from numpy.typing import NDArray
 
 from crucible_tasks.corpus.words import words_of
@@ -65,6 +64,11 @@ def alike(sets: Sequence[Shingles], tell: Callable[[int], None]) -> list[Likenes
 
     `tell` hears how many texts were looked at.
     """
+    if len(sets) < 2:
+        return []
+    # brings scipy along, seconds that a tree which is refused need not take
+    from datasketch import MinHash, MinHashLSH  # noqa: PLC0415
+
     index = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
     base = MinHash(num_perm=_BANDS * _ROWS, seed=_SEED, hashfunc=_itself)
     found = []

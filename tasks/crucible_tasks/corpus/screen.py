@@ -7,17 +7,17 @@ those is an idiom (`def __init__ self a b self a a self b`), none a leak. So 13 
 that says something. It is also the length GPT-3's authors used.
 
 SYNTAX: the same function but for its names, layout and decoration (see `functions`). Of that
-library's 58,720 functions only some of 5 nodes and less (`return a + b`) have the shape of one of
-HumanEval's; below 6 nodes the function's name must therefore be the same too.
+library's 58,720 functions 6 have the shape of one of those challenges, from 6 nodes on. Smaller
+shapes (`return a + b`) are everybody's, so for them the function's name must be the same too.
 
-NEAR_COPY: 7 of 10 runs of 6 nodes in common, whatever the names. None of 2,267 functions of the
-library comes to 5 of 10.
+NEAR_COPY: half of all runs of 6 nodes in common, whatever the names. The library's functions share
+two fifths at most. An edited solution is found, one that computes otherwise is not.
 
 Rules two and three know Python only. In other languages, and where a Python file cannot be parsed,
 the first one is all there is, and it does not see through new names.
 
 A private benchmark's functions come from the tree itself, where a run of 13 words in common may be
-the house style. So there the first rule wants half of a challenge's runs, in whatever form.
+the house style. So there rule one wants half of a challenge's runs, rule three 7 of 10.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from crucible_tasks.challenge import Challenge, ScriptTests
 from crucible_tasks.challenges.dataset import Dataset
@@ -49,7 +50,8 @@ _SHINGLE = 6
 _LEAST_SHINGLES = 20
 
 #: of the shingles of two functions together, how many they share
-_LIKENESS = 0.7
+_LIKENESS = 0.5
+_PRIVATE_LIKENESS = 0.7
 
 #: of a private challenge's runs, how many a text must hold
 _PRIVATE_SHARE = 0.5
@@ -65,6 +67,14 @@ class Match:
     dataset: str
     task_id: str
     rule: Rule
+
+    def is_inside(self, other: Match) -> bool:
+        """Whether the other one says the same of these lines."""
+        return (
+            self.task_id == other.task_id
+            and other.first_line <= self.first_line
+            and self.last_line <= other.last_line
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +110,15 @@ class Screen:
             self._add(private, is_private=True)
 
     def matches(self, text: str, language: str) -> list[Match]:
-        """Everything in a text that overlaps a challenge, by line."""
-        words = words_of(text)
-        found = [*self._by_words(words), *self._by_share(words)]
+        """Everything in a text that overlaps a challenge, by line; a place once per challenge."""
         tree = parsed(text) if language == PYTHON else None
-        if tree is not None:
-            for function in functions_of(tree):
-                found += self._by_shape(function)
-        # one challenge in one place once, by the rule that says most
-        order = list(Rule)
-        found.sort(key=lambda match: (match.first_line, order.index(match.rule), match.task_id))
-        return list(dict.fromkeys(found))
+        functions = functions_of(tree) if tree is not None else []
+        found = [match for function in functions for match in self._by_shape(function)]
+        words = words_of(text)
+        for match in (*self._by_words(words), *self._by_share(words)):
+            if not any(match.is_inside(other) for other in found):
+                found.append(match)
+        return sorted(found, key=lambda match: (match.first_line, match.task_id))
 
     def _add(self, dataset: Dataset, *, is_private: bool) -> None:
         count = len(dataset.challenges)
@@ -193,7 +201,8 @@ class Screen:
         )
         for number, count in sorted(shared.items()):
             target, size = self._shingled[number]
-            if count >= _LIKENESS * (len(shingles) + size - count):
+            likeness = _PRIVATE_LIKENESS if target.is_private else _LIKENESS
+            if count >= likeness * (len(shingles) + size - count):
                 return target
         return None
 
@@ -240,12 +249,13 @@ def _shingles(tokens: tuple[str, ...]) -> set[tuple[str, ...]]:
 
 def _in_lines(words: Words, target: _Target, indexes: list[int]) -> Iterator[Match]:
     """Runs that overlap or touch are one place."""
-    start = indexes[0]
-    for index, following in zip(indexes, [*indexes[1:], None], strict=True):
-        if following is None or following > index + RUN:
-            last = words.line_of(min(index + RUN, len(words.words)) - 1)
-            yield target.matched(words.line_of(start), last, Rule.WORDS)
-            start = following or 0
+    places = [indexes[0]]
+    for index, following in pairwise(indexes):
+        if following > index + RUN:
+            places += [index + RUN - 1, following]
+    lines = words.lines_of([*places, indexes[-1] + RUN - 1])
+    for first, last in zip(lines[::2], lines[1::2], strict=True):
+        yield target.matched(first, last, Rule.WORDS)
 
 
 def _last(name: str) -> str:

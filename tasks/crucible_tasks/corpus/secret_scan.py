@@ -16,6 +16,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from detect_secrets.plugins.artifactory import ArtifactoryDetector
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -51,12 +52,9 @@ _DETECTORS: tuple[RegexBasedDetector, ...] = (
     AWSKeyDetector(),
     AzureStorageKeyDetector(),
     BasicAuthDetector(),
-    CloudantDetector(),
     DiscordBotTokenDetector(),
     GitHubTokenDetector(),
     GitLabTokenDetector(),
-    IbmCloudIamDetector(),
-    IbmCosHmacDetector(),
     JwtTokenDetector(),
     MailchimpDetector(),
     NpmDetector(),
@@ -65,12 +63,22 @@ _DETECTORS: tuple[RegexBasedDetector, ...] = (
     PypiTokenDetector(),
     SendGridDetector(),
     SlackDetector(),
-    SoftlayerDetector(),
     SquareOAuthDetector(),
     StripeDetector(),
     TelegramBotTokenDetector(),
     TwilioKeyDetector(),
 )
+
+#: these look for a name and a long value beside it, slowly
+_SLOW_DETECTORS: tuple[RegexBasedDetector, ...] = (
+    CloudantDetector(),
+    IbmCloudIamDetector(),
+    IbmCosHmacDetector(),
+    SoftlayerDetector(),
+)
+
+#: the shortest value they know; few lines of code have it
+_LONG = re.compile(r"[A-Za-z0-9_-]{24}")
 
 #: these find a name or a place and take whatever stands there, so the value must be looked at too
 _GUESSES = (ArtifactoryDetector, BasicAuthDetector, IbmCloudIamDetector, TwilioKeyDetector)
@@ -82,6 +90,9 @@ _KEYWORDS = re.compile(
     r"(?:api|auth|service|account|db|database|priv|private|client)_?key|pass|pwd|secret|contrase",
     re.IGNORECASE,
 )
+
+#: `password: str = …`, which the keyword detector does not read
+_ANNOTATION = re.compile(r":\s*[A-Za-z_][\w.\[\] |]*\s*=(?!=)")
 
 #: names that the keyword detector does not know, with a value that only chance writes
 _TOKEN = re.compile(
@@ -100,6 +111,9 @@ _LEAST_ENTROPY = 3.5
 
 #: words, numbered at most, with separators between them: an identifier, a path, a host
 _IDENTIFIER = re.compile(r"[A-Za-z]+\d{0,2}(?:[\s_.\-/:]+(?:[A-Za-z]+\d{0,2}|\d{1,2}))*[.:!?]?")
+
+#: a digit, or letters of both cases and a sign: what a word does not have
+_MIXED = re.compile(r"\d|^(?=.*[a-z])(?=.*[A-Z])(?=.*\W)")
 
 _TEMPLATE = re.compile(r"\$\{|\{\{|%[sdr(]|\{\w*\}|^<.*>$|^\$|^%|\.\.\.|\\[nt]|[()\[\]]")
 
@@ -132,18 +146,27 @@ def _known(text: str, lines: list[str]) -> Iterator[tuple[int, str]]:
             # over the whole text first: most texts hold none, and one search is quick
             for match in pattern.finditer(text):
                 number = text.count("\n", 0, match.start()) + 1
-                values = detector.analyze_string(lines[number - 1])
-                if any(_convinces(detector, value) for value in values):
-                    yield number, str(detector.secret_type)
+                yield from _on_line(detector, number, lines[number - 1])
+    for number, line in enumerate(lines, start=1):
+        if _LONG.search(line):
+            for detector in _SLOW_DETECTORS:
+                yield from _on_line(detector, number, line)
+
+
+def _on_line(detector: RegexBasedDetector, number: int, line: str) -> Iterator[tuple[int, str]]:
+    if any(_convinces(detector, value) for value in detector.analyze_string(line)):
+        yield number, str(detector.secret_type)
 
 
 def _convinces(detector: RegexBasedDetector, value: str) -> bool:
-    return not isinstance(detector, _GUESSES) or _is_random(value)
+    # in a URL a sign may be written as a number
+    return not isinstance(detector, _GUESSES) or _is_random(unquote(value))
 
 
 def _named(lines: list[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, start=1):
-        values = _KEYWORD.analyze_string(line) if _KEYWORDS.search(line) else ()
+        plain = _ANNOTATION.sub(" =", line) if _KEYWORDS.search(line) else ""
+        values = _KEYWORD.analyze_string(plain)
         if any(_is_random(value) for value in values):
             yield number, str(_KEYWORD.secret_type)
         token = _TOKEN.search(line)
@@ -158,7 +181,7 @@ def _is_random(value: str) -> bool:
     if _IDENTIFIER.fullmatch(value) or _TEMPLATE.search(value):
         return False
     letters = re.sub(r"[^a-z]", "", value.lower())
-    return bool(letters) and letters not in _PLACEHOLDERS
+    return bool(_MIXED.search(value)) and letters not in {"", *_PLACEHOLDERS}
 
 
 def _entropy(value: str) -> float:

@@ -1,9 +1,10 @@
 """Splits a corpus into what is trained on and what is held out, by families of kin documents.
 
 A family goes to one side whole. Which side is a matter of the paths alone: families are ordered by
-a hash of their first path, and the first ones are held out until the share is reached. So a file
-stays on its side when its text or its neighbours change, and two fine-tunes months apart are
-measured on much the same files.
+the lowest rank of their paths, a hash, and the first ones are held out until the share is reached.
+So a file stays on its side when its text or its neighbours change, and two fine-tunes months apart
+are measured on much the same files. Of copies the one of the lowest rank is kept, so that a copy of
+a held-out file cannot take its place and be trained on.
 """
 
 from __future__ import annotations
@@ -36,22 +37,24 @@ def split(members: Sequence[Member], share: float) -> list[Part]:
     As soon as there are two families, one is held out, unless no share is wanted.
     """
     sizes: dict[int, int] = {}
-    names: dict[int, str] = {}
+    ranks: dict[int, bytes] = {}
     for member in members:
         sizes[member.family] = sizes.get(member.family, 0) + member.size
-        names[member.family] = min(names.get(member.family, member.path), member.path)
+        mine = rank(member.path)
+        ranks[member.family] = min(ranks.get(member.family, mine), mine)
     wanted = share * sum(sizes.values())
     held: set[int] = set()
     taken = 0
-    for family in sorted(names, key=lambda family: _rank(names[family])):
+    for family in sorted(ranks, key=lambda family: ranks[family]):
         if taken < wanted and taken + sizes[family] <= _MOST * wanted:
             held.add(family)
             taken += sizes[family]
     if not held and share and len(sizes) > 1:
         # every family is too large: the smallest costs training least
-        held.add(min(sizes, key=lambda family: (sizes[family], names[family])))
+        held.add(min(sizes, key=lambda family: (sizes[family], ranks[family])))
     return [Part.HELD_OUT if member.family in held else Part.TRAIN for member in members]
 
 
-def _rank(path: str) -> bytes:
+def rank(path: str) -> bytes:
+    """Where a path stands in the order in which files are held out."""
     return hashlib.sha256(path.encode()).digest()

@@ -7,6 +7,7 @@ the same words. Everything that compares texts here compares these.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _WORD = re.compile(r"\w+")
@@ -14,16 +15,21 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of a text and where each begins."""
+    """The words of a text, in order."""
 
     text: str
     words: tuple[str, ...]
-    #: characters from the beginning of the text
-    places: tuple[int, ...]
 
-    def line_of(self, index: int) -> int:
-        """The line, from 1, on which a word begins."""
-        return self.text.count("\n", 0, self.places[index]) + 1
+    def lines_of(self, indexes: Sequence[int]) -> list[int]:
+        """The lines, from 1, on which these words begin; the indexes ascend."""
+        # looked for again, because hardly any text is ever asked
+        places = [match.start() for match in _WORD.finditer(self.text)]
+        lines, counted, line = [], 0, 1
+        for index in indexes:
+            line += self.text.count("\n", counted, places[index])
+            counted = places[index]
+            lines.append(line)
+        return lines
 
     def runs(self, length: int) -> list[tuple[str, ...]]:
         """So many consecutive words, at every place; the whole where there are fewer."""
@@ -34,9 +40,4 @@ class Words:
 
 def words_of(text: str) -> Words:
     """Find the words of a text."""
-    found = list(_WORD.finditer(text))
-    return Words(
-        text,
-        tuple(match.group().lower() for match in found),
-        tuple(match.start() for match in found),
-    )
+    return Words(text, tuple(map(str.lower, _WORD.findall(text))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crucible_tasks.capability import COMMON, generation_queue, served_queues
+from crucible_tasks.capability import COMMON, IN_PROCESS, generation_queue, kind_of, served_queues
 from crucible_tasks.model_spec import parse
 
 
@@ -17,7 +17,6 @@ from crucible_tasks.model_spec import parse
         "openai:http://gpu1:8000/v1#m",
         "openai:10.0.0.7:8000#m",
         "ollama:http://gpu1:11434#m",
-        "hf:org/model",
         "http://no-spec",
         "",
     ],
@@ -56,6 +55,12 @@ def test_other_models_and_other_servers_have_other_queues(asked: str) -> None:
 def test_a_server_elsewhere_is_reached_by_its_address_from_every_host() -> None:
     spec = parse("openai:http://gpu1:8000/v1#m")
     assert served_queues(spec, "http://gpu1:8000/v1") == (generation_queue("m"),)
+
+
+def test_weights_wait_for_a_host_that_can_load_them() -> None:
+    specs = ("hf:org/model", "hf:/models/m+/adapters/a", f"hf:artifact:{'0' * 64}?style=base")
+    assert {generation_queue(spec) for spec in specs} == {IN_PROCESS}
+    assert kind_of(IN_PROCESS) == COMMON
 
 
 def test_a_queue_is_named_so_that_a_person_recognises_the_model() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,8 @@ from typing import Any
 import pytest
 
 from crucible_infra.errors import FormatError
-from crucible_tasks.challenge import Limits, OracleTests, StdioTests
-from crucible_tasks.challenges import load, open_dataset, write_rows
+from crucible_tasks.challenge import Limits, OracleTests, RepositoryTests, StdioTests
+from crucible_tasks.challenges import decode, encode, load, open_dataset, select, write_rows
 
 DATA = Path(__file__).with_name("data")
 ROW: dict[str, Any] = json.loads((DATA / "own.jsonl").read_text().splitlines()[0])
@@ -33,6 +35,57 @@ def test_every_format_survives_a_round_trip(tmp_path: Path, name: str) -> None:
     again = load(written, dataset.name)
     assert again.format == "crucible"
     assert (again.challenges, again.digest) == (dataset.challenges, dataset.digest)
+
+
+def _repository_rows(archive: bytes) -> list[dict[str, Any]]:
+    tests = {
+        "type": "repository",
+        "snapshot": hashlib.sha256(archive).hexdigest(),
+        "path": "a.py",
+        "module": "a",
+        "name": "f",
+        "first_line": 1,
+        "last_line": 2,
+        "tests": ["test_a.py::test_f"],
+        "packages": [],
+    }
+    return [ROW | {"task_id": name, "tests": tests} for name in ("a.f", "a.g")]
+
+
+def test_one_row_brings_the_repository_for_all_of_them(tmp_path: Path) -> None:
+    first, second = _repository_rows(b"packed")
+    first["archive"] = base64.b64encode(b"packed").decode()
+    path = tmp_path / "mine.jsonl"
+    path.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
+
+    dataset = load(path, "mine")
+    path.write_bytes(write_rows(select(dataset, task_ids=["a.g"])))
+    (only,) = load(path, "mine").challenges
+
+    assert dataset.archives == (b"packed",)
+    assert decode(encode(dataset)).archives == (b"packed",)
+    assert isinstance(only.tests, RepositoryTests)
+    assert (only.tests.module, only.tests.tests) == ("a", ("test_a.py::test_f",))
+    assert load(path, "mine").archives == (b"packed",)
+
+
+@pytest.mark.parametrize(
+    ("archive", "problem"),
+    [
+        (None, "no row has the `archive`"),
+        ("!", "`archive` is not base64"),
+        (base64.b64encode(b"another").decode(), "no row has the `archive`"),
+    ],
+)
+def test_rows_without_their_repository_are_refused(
+    tmp_path: Path, archive: str | None, problem: str
+) -> None:
+    rows = [row | {"archive": archive} for row in _repository_rows(b"packed")]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+    with pytest.raises(FormatError, match=problem):
+        load(path, "mine")
 
 
 @pytest.mark.parametrize(

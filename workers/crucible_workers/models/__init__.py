@@ -5,6 +5,7 @@ from __future__ import annotations
 from crucible_infra import settings
 from crucible_infra.errors import InvalidModelSpec
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
+from crucible_workers.models import in_process
 from crucible_workers.models.interface import Model
 from crucible_workers.models.patience import Patience
 
@@ -32,10 +33,7 @@ def open_model(spec: str, dataset: str | None, patience: Patience | None = None)
 
             return open_nano(wanted.name)
         case ModelKind.HF:
-            hint = "serve the weights with vLLM and write openai:http://localhost:8000/v1#NAME"
-            raise InvalidModelSpec(
-                f"{wanted} needs the train extra which this version does not have", hint=hint
-            )
+            return _open_weights(wanted, waiting)
         case _:
             return _open_served(wanted, waiting)
 
@@ -46,6 +44,17 @@ def _resolved(spec: ModelSpec) -> ModelSpec:
     from crucible_workers.models.discovery import resolve  # noqa: PLC0415
 
     return resolve(spec)
+
+
+def _open_weights(spec: ModelSpec, patience: Patience) -> Model:
+    if not in_process.is_installed():
+        hint = "pip install 'codecrucible[train]', or serve them and write openai:URL#NAME"
+        raise InvalidModelSpec(f"{spec} needs torch and transformers", hint=hint)
+    # looked up while huggingface_hub is imported: nothing may be fetched behind anybody's back
+    settings.prefer("HF_HUB_OFFLINE", "1")
+    from crucible_workers.models.transformers_model import open_transformers  # noqa: PLC0415
+
+    return open_transformers(spec, patience)
 
 
 def _open_served(spec: ModelSpec, patience: Patience) -> Model:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -94,6 +94,39 @@ class HttpClient:
                     raise BrokenStream(f"{self.url} sent a line of over {_LINE_LIMIT} bytes")
         if rest.strip():
             yield rest
+
+    def has(self, path: str) -> bool:
+        """Whether HEAD finds something there, with retries."""
+
+        def ask() -> bool:
+            with self._named_errors():
+                answer = self._client.head(self.url + path, timeout=self.patience.metadata)
+            if answer.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND):
+                return answer.status_code == httpx.codes.OK
+            raise self.faults.of_answer(answer.status_code, answer.headers, b"")
+
+        return self.persist(ask, time.monotonic() + self.patience.first_byte)
+
+    def upload(self, path: str, file: BinaryIO) -> None:
+        """One try to send a file's bytes, however many."""
+        # the server answers when it has stored and hashed all of them
+        waits = httpx.Timeout(self.patience.first_byte, connect=self.patience.connect)
+        kind = {"content-type": "application/octet-stream"}
+        with self._named_errors():
+            answer = self._client.post(self.url + path, content=file, headers=kind, timeout=waits)
+        if not answer.is_success:
+            raise self.faults.of_answer(answer.status_code, answer.headers, answer.content)
+
+    def delete(self, path: str, named: object) -> None:
+        """One try to remove what the body names."""
+        content = msgspec.json.encode(named)
+        headers = {"content-type": "application/json"}
+        with self._named_errors():
+            answer = self._client.request(
+                "DELETE", self.url + path, content=content, headers=headers
+            )
+        if not answer.is_success:
+            raise self.faults.of_answer(answer.status_code, answer.headers, answer.content)
 
     def decode(self, data: bytes, answer: type[Answer]) -> Answer:
         """JSON of this shape, or BrokenStream."""

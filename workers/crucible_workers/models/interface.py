@@ -41,7 +41,7 @@ class Model(ABC):
       ModelNotFound
     Only opening raises
     - InvalidInput: a spec or file that cannot be used
-    - StorageError: `reference` cannot read its dataset
+    - StorageError: `reference` cannot read its dataset, `hf` its artifact
     Only sampling raises
     - ContextOverflow: prompt and answer do not fit
     - EmptyCompletion: no text although the server reported success, twice

@@ -42,6 +42,12 @@ JavaScript is judged the same way by Node processes in the same kind of prison
 (`javascript/slot.py`): plain computation in a fresh realm of a prepared process, every other
 program in a process of its own.
 
+Challenges from a repository have prisons of their own (`repository_slot.py`). The driver holds the
+repository and its tests, collected by pytest, with a stand-in where the function's code was
+(`prison/repository.py`); the candidate holds the repository's modules with a hole there, which the
+program fills (`prison/placed.py`), and neither tests nor the original. What both sides have crosses
+by name (`prison/namings.py`). Tests that cannot be driven this way make no challenge.
+
 Limits are CPU time, watched by the zygote through the process' CPU clock. The wall guard (at least
 20 s, at least ten times the CPU limit) counts only time in which a program neither ran nor waited
 for a core, and what it ends is judged again while no other slot works before it counts. A program

@@ -28,8 +28,8 @@ _ONLY_USER = 1000
 #: host users of root's prisons: far from real ones, two for each prison
 _FIRST_USER = 0x70000000
 _USERS_PER_PROCESS = 4096
-#: two for Python, three for JavaScript
-_PRISONS_PER_SLOT = 5
+#: two for Python, three for JavaScript, two for repositories and one to survey them
+_PRISONS_PER_SLOT = 8
 #: opening a prison takes about 0.1 s; a loaded host may take a hundred times that
 _OPEN_TIMEOUT_SECONDS = 30
 #: of everything in a prison together, where a cgroup can be had; each program has its own limits
@@ -41,9 +41,7 @@ _BOOTSTRAP = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from prison.zygote import main; main(int(sys.argv[2]))"
 )
-#: fixed, so that a program that walks a set of strings does the same every time
 _ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
     "HOME": "/tmp",  # noqa: S108 -- the prison's own
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -69,7 +67,7 @@ class Cell:
     """Which prison of which slot: unique in this process, on the slot's core."""
 
     slot: int
-    #: from 0 to 4
+    #: from 0 to 7
     place: int
 
     @property
@@ -101,6 +99,7 @@ class Prison:
                 hint="run crucible in a Linux VM or container, or let a Linux worker evaluate",
             )
         self._runtime = runtime or find_runtime()
+        self._environment = {**_ENVIRONMENT, "PYTHONHASHSEED": self._runtime.hash_seed}
         self._directory = tempfile.TemporaryDirectory() if backend == "process" else None
         self._container: Container | None = None
         self._cgroup: Cgroup | None = None
@@ -124,7 +123,7 @@ class Prison:
         if backend == "container":
             conf = settings.current()
             names = (conf.container_engine, conf.container_runtime, conf.container_image)
-            self._container = start_container(find_engine(*names), self._runtime, _ENVIRONMENT)
+            self._container = start_container(find_engine(*names), self._runtime, self._environment)
             self.control, self._process = self._container.control, self._container.process
             return
         self.control, theirs = socket.socketpair()
@@ -146,7 +145,7 @@ class Prison:
         arguments = (folder, str(control.fileno()))
         return subprocess.Popen(  # noqa: S603 -- our own interpreter and code
             [self._runtime.executable, *flags, "-c", _BOOTSTRAP, *arguments],
-            env=_ENVIRONMENT,
+            env=self._environment,
             pass_fds=[control.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -32,6 +32,8 @@ class Runtime:
     path: tuple[str, ...]
     #: names and versions of the packages bound
     packages: tuple[str, ...]
+    #: fixed, so that a program that walks a set of strings does the same every time
+    hash_seed: str = "0"
 
 
 def find_runtime() -> Runtime:

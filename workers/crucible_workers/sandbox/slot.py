@@ -54,15 +54,17 @@ class Slot:
             raise
 
     def _open(self) -> None:
-        number, backend, runtime = self._opening
         orders, ordered = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reports, reported = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ends = [orders, reports]
         # only the prison itself may hold these, or nobody would see its end
         with ordered, reported:
-            zygote_ends = (ordered, reported)
-            self._candidates = Prison("candidate", Cell(number, 0), backend, zygote_ends, runtime)
-        self._drivers = Prison("driver", Cell(number, 1), backend, self._ends, runtime)
+            self._candidates = self._prison("candidate", (ordered, reported))
+        self._drivers = self._prison("driver", self._ends)
+
+    def _prison(self, role: str, line: Sequence[socket.socket]) -> Prison:
+        number, backend, runtime = self._opening
+        return Prison(role, Cell(number, int(role == "driver")), backend, line, runtime)
 
     def close(self) -> None:
         """End both prisons and everything in them."""

@@ -8,13 +8,14 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from crucible_infra.errors import SandboxBroken, UnsupportedLanguage
-from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests
+from crucible_tasks.challenge import Challenge, Language, Limits, RepositoryTests, ScriptTests
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.sandbox.cgroups import remove_leftovers
 from crucible_workers.sandbox.deaths import Doubt
 from crucible_workers.sandbox.guard import WallGuard
 from crucible_workers.sandbox.javascript.slot import NodeSlot
 from crucible_workers.sandbox.prisons import PrisonKilled
+from crucible_workers.sandbox.repository_slot import RepositorySlot
 from crucible_workers.sandbox.runtime import find_runtime
 from crucible_workers.sandbox.slot import Slot
 
@@ -41,7 +42,7 @@ _MOST_JUDGINGS = 5
 _BREAKS_THAT_CONVICT = 2
 
 
-AnySlot = Slot | NodeSlot
+AnySlot = Slot | NodeSlot | RepositorySlot
 
 
 def _queue(slots: Sequence[AnySlot]) -> queue.SimpleQueue[AnySlot]:
@@ -98,8 +99,12 @@ class SlotSandbox:
         self._slots = [Slot(number, backend, runtime, guard) for number in range(count)]
         # each costs nothing until it is first used
         self._node_slots = [NodeSlot(number, backend, runtime, guard) for number in range(count)]
+        self._repository_slots = [
+            RepositorySlot(number, backend, runtime, guard) for number in range(count)
+        ]
         self._free = _queue(self._slots)
         self._free_nodes = _queue(self._node_slots)
+        self._free_repositories = _queue(self._repository_slots)
         self._quiet = Quiet()
 
     def judge(
@@ -111,7 +116,7 @@ class SlotSandbox:
                 f"{challenge.task_id}: programs in this language cannot be judged",
                 hint="Python and JavaScript can",
             )
-        free = self._free_nodes if challenge.language is Language.JAVASCRIPT else self._free
+        free = self._free_for(challenge)
         slot = free.get()
         try:
             done = 0
@@ -140,6 +145,13 @@ class SlotSandbox:
             slot.close()
         for node_slot in self._node_slots:
             node_slot.close()
+        for repository_slot in self._repository_slots:
+            repository_slot.close()
+
+    def _free_for(self, challenge: Challenge) -> queue.SimpleQueue[AnySlot]:
+        if isinstance(challenge.tests, RepositoryTests):
+            return self._free_repositories
+        return self._free_nodes if challenge.language is Language.JAVASCRIPT else self._free
 
     def _judge_batch(
         self, slot: AnySlot, challenge: Challenge, batch: Sequence[str], limits: Limits

@@ -17,8 +17,8 @@ from torch import distributed
 from transformers import TrainerCallback
 
 from crucible_infra.errors import InvalidInput
+from crucible_tasks.fine_tuning import WHOLE as _WHOLE
 
-_WHOLE = "whole.json"
 _STATE = "trainer_state.json"
 
 

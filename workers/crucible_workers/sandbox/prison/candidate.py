@@ -96,14 +96,14 @@ class Candidate:
         except Exception as error:
             self._send(["raise", self._exception(error), []])
         except BaseException as error:
-            self._send(["exit", _describe(error)])
+            self._send(["exit", describe(error)])
         else:
             return True
         return False
 
     def refuse(self, error: Exception) -> None:
         """Tell the driver why the source does not compile."""
-        self._send(["syntax", _describe(error)])
+        self._send(["syntax", describe(error)])
 
     def announce(self, names: list[str]) -> None:
         """Tell the driver the values of the names its tests need."""
@@ -120,11 +120,11 @@ class Candidate:
         try:
             exec(compile(tests, "<tests>", "exec", dont_inherit=True), vars(self.module))
         except AssertionError as error:
-            self._send(["failed", _describe(error)])
+            self._send(["failed", describe(error)])
         except Exception as error:
             self._send(["raise", self._exception(error), []])
         except BaseException as error:
-            self._send(["exit", _describe(error)])
+            self._send(["exit", describe(error)])
         else:
             self._send(["finished", nonce])
 
@@ -192,7 +192,7 @@ class Candidate:
         except Exception as error:
             result, outcome = error, "raise"
         except BaseException as error:
-            self._send(["exit", _describe(error)])
+            self._send(["exit", describe(error)])
             return False
         if verb == "try" and outcome == "return":
             return self._reply_briefly(result)
@@ -245,7 +245,7 @@ class Candidate:
             to_json(args)
         except Exception:
             args = []
-        return [type(error).__name__, kinds, _describe(error), args]
+        return [type(error).__name__, kinds, describe(error), args]
 
     def _send(self, message: Any) -> None:
         send_frame(self._channel, to_json(message))
@@ -263,7 +263,8 @@ def _kind_of(value: Any) -> str:
     return "callable" if callable(value) else "object"
 
 
-def _describe(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
+    """An exception's class and text, for people."""
     try:
         text = str(error)
     except BaseException:

@@ -97,6 +97,8 @@ class Nursery:
         self._limits: list[tuple[int, int]] = []
         self._failures = 0
         self._reported = ""
+        #: of the last child, if it ended before it could say which order it had taken
+        self._unnoted: Ending | None = None
 
     def set_limits(self, limits: dict[str, Any]) -> None:
         """Hold the next programs to these limits."""
@@ -166,9 +168,15 @@ class Nursery:
             raise ChannelClosed
         order = order or self._read_note()
         if word not in (order, self._reported):
-            # its child was killed with the order in its hands
-            self._send([word, "ended", signal.SIGKILL, 0, 0.0, NO_CPU_LIMIT, ""])
+            self._send([word, *self._end_with_order(), ""])
         return order, word == order
+
+    def _end_with_order(self) -> Ending:
+        """How a child ended that was killed with its order in its hands: by us, or by somebody."""
+        ending = self._unnoted
+        if ending is not None and ending.reason == "cpu":
+            return ending
+        return Ending("ended", signal.SIGKILL, 0, 0.0, NO_CPU_LIMIT)
 
     def _read_note(self) -> str:
         try:
@@ -178,6 +186,7 @@ class Nursery:
 
     def _report(self, note: str, ending: Ending) -> None:
         """Report a program, or that none can be run here, which ends the zygote."""
+        self._unnoted = None if note else ending
         if note and not note.startswith(_COMPLAINT):
             self._failures = 0
             self._send([note, *ending, ""])

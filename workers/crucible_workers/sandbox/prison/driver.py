@@ -23,6 +23,7 @@ from .foresight import Foresight, Mispredicted
 from .frames import ChannelClosed, FrameTooLarge, packed, send_packed
 from .oracles import Oracle, OracleMismatch
 from .remote import BadProtocol, CandidateGone, Channel, Remains, RemoteError
+from .requests import order_of
 from .statefulness import keeps_state
 
 _TESTS_FILE = "<tests>"
@@ -68,6 +69,10 @@ class Tests:
             and name != self._entry_point
         }
 
+    def order(self, source: str) -> bytes:
+        """What a child is told about its program."""
+        return order_of("split", source, names=self.names, classes=sorted(self.classes))
+
     def judge(self, channel: int, order: bytes, *, keep: bool) -> tuple[list[Any], Remains | None]:
         """Outcome and detail for one candidate, which gets `order` first.
 
@@ -75,7 +80,7 @@ class Tests:
         nothing asked ahead. With `keep` comes what remains, where that may run another program.
         """
         foresight = Foresight(self._ahead)
-        remote = Channel(channel, self.classes, foresight)
+        remote = self._channel(channel, foresight)
         before = dict(self._namespace)
         try:
             send_packed(channel, packed(order) + foresight.next_window())
@@ -93,6 +98,9 @@ class Tests:
             self._namespace.update(before)
             self._foresee(foresight.conversation)
         return verdict, remote.release() if keep else None
+
+    def _channel(self, descriptor: int, foresight: Foresight) -> Channel:
+        return Channel(descriptor, self.classes, foresight)
 
     def _judge(self, remote: Channel) -> list[Any]:
         try:

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,6 @@ from .box import Box
 from .frames import receive_message, send_message
 from .line import BATCH_SECONDS, NO_CPU_LIMIT, Line, Report
 from .remote import Remains
-from .requests import order_of
 
 #: room for the largest published tests and for the values they are given
 _MEMORY_MIB = 8192
@@ -54,6 +54,11 @@ def serve(
 ) -> None:
     """Fork one process per challenge; each serves its programs over a socket of its own."""
     os.chdir(box.directory)
+    fork_for_each(control, lambda own, message: serve_one_challenge(own, message, line))
+
+
+def fork_for_each(control: socket.socket, work: Callable[[socket.socket, Any], None]) -> None:
+    """Fork one process per message, which brings its socket, in place of the one before."""
     children: set[int] = set()
     while True:
         message, descriptors = receive_message(control)
@@ -65,7 +70,7 @@ def serve(
         if child == 0:
             control.close()
             try:
-                _serve_one_challenge(socket.socket(fileno=descriptors[0]), message, line)
+                work(socket.socket(fileno=descriptors[0]), message)
             finally:
                 os._exit(0)
         children.add(child)
@@ -103,14 +108,20 @@ def _end(children: set[int]) -> None:
             continue
 
 
-def _serve_one_challenge(control: socket.socket, message: dict[str, Any], line: list[int]) -> None:
+def serve_one_challenge(
+    control: socket.socket,
+    message: dict[str, Any],
+    line: list[int],
+    load: Callable[[dict[str, Any]], driver.Tests] = driver.load,
+) -> None:
+    """Load a challenge's tests, then judge one batch of programs after the other."""
     os.setsid()
     isolation.die_with_parent()
     quiet = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(quiet, number)
     try:
-        tests = driver.load(message)
+        tests = load(message)
     except driver.UnusableTests as error:
         send_message(control, {"loaded": False, "reason": str(error)})
         return
@@ -196,9 +207,7 @@ class Bench:
         return results
 
     def _judge(self, source: str, *, keep: bool) -> Judged:
-        order = order_of(
-            "split", source, names=self._tests.names, classes=sorted(self._tests.classes)
-        )
+        order = self._tests.order(source)
         while True:
             was_used = self._kept is not None
             judged = self._judge_once(order, keep=keep or was_used)

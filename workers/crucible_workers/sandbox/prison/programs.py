@@ -19,6 +19,7 @@ from typing import Any
 
 from .candidate import MODULE_NAME, Candidate
 from .frames import FrameReader, send_frame, to_json
+from .placed import Placed
 from .plainness import is_plain
 from .requests import DECLINED, OWN, PLAIN, WHOLE
 from .script import run_script
@@ -40,6 +41,8 @@ def run_programs() -> int:
         return run_script(message["source"])
     if message["style"] == "shared":
         _run_beside(reader, message)
+    elif message["style"] == "repository":
+        _run_placed(reader, message)
     else:
         _serve(reader, message)
     return 0
@@ -52,6 +55,21 @@ def _run_beside(reader: FrameReader, message: dict[str, Any]) -> None:
         program.refuse(code)
     elif program.load(code):
         program.run_beside(message["tests"], message["nonce"])
+
+
+def _run_placed(reader: FrameReader, message: dict[str, Any]) -> None:
+    """Run a program that defines one function of a repository. Raises ChannelClosed at the end."""
+    send_frame(CHANNEL, OWN)
+    program = Placed(CHANNEL, reader, message)
+    code = _compiled(message["source"])
+    if not isinstance(code, types.CodeType):
+        program.refuse(code)
+        program.skip()
+    elif not program.load(code):
+        program.skip()
+    else:
+        program.announce(message["names"])
+        program.serve()
 
 
 def _serve(reader: FrameReader, message: dict[str, Any]) -> None:

@@ -1,0 +1,139 @@
+"""`crucible models export`: weights as safetensors, GGUF or a model of Ollama, and checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from crucible_api.cli import options
+from crucible_api.cli.output import Voice
+from crucible_infra.errors import CrucibleError, InvalidInput
+
+if TYPE_CHECKING:
+    from crucible_tasks.model_export import ExportJob, ExportReport
+
+#: the last words of a process that ended without a report
+_LAST_WORDS = 300
+
+EPILOG = """\b
+Examples:
+  crucible models export hf:BASE+ADAPTER --to safetensors -o merged/     one directory, merged
+  crucible models export hf:BASE+ADAPTER --to gguf -o out/ --quantize q8_0
+  crucible models export hf:BASE+ADAPTER --to gguf -o out/ --adapter-only
+  crucible models export hf:BASE+ADAPTER --to ollama --name mine --base codellama:7b
+  crucible models export hf:BASE+ADAPTER --to ollama --name mine         merged, no base needed
+
+\b
+Ways to Ollama: with --base, the adapter goes onto that model; where it cannot (DoRA, layers of its
+own), or without --base, the merged weights are uploaded. What was done is said.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model")
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Choice(["safetensors", "gguf", "ollama"]),
+    help="What the weights become.",
+)
+@click.option("-o", "--output", metavar="DIR", help="The directory to make; not for ollama.")
+@click.option("--name", "tag", metavar="TAG", help="The model's name in Ollama.")
+@click.option("--url", metavar="URL", help="The Ollama server.  [default: OLLAMA_HOST, or here]")
+@click.option("--base", metavar="NAME", help="The model of that Ollama the adapter belongs to.")
+@click.option(
+    "--quantize",
+    "numbers",
+    type=click.Choice(["f32", "bf16", "f16", "q8_0"]),
+    default="f16",
+    show_default=True,
+    help="How a GGUF file's matrices are kept.",
+)
+@click.option("--adapter-only", is_flag=True, help="Write the adapter alone, for gguf.")
+@options.speaking
+def command(
+    voice: Voice,
+    *,
+    model: str,
+    target: str,
+    output: str | None,
+    tag: str | None,
+    url: str | None,
+    base: str | None,
+    numbers: str,
+    adapter_only: bool,
+) -> None:
+    """Write MODEL, an hf: spec, as safetensors, as GGUF or into an Ollama server, on this host.
+
+    The export is asked afterwards: its greedy answers are compared with those of the weights.
+    """
+    from crucible_tasks.model_export import ExportJob, Numbers, Target
+    from crucible_tasks.model_spec import normalise_url
+
+    _check(target, output, tag, is_adapter_only=adapter_only)
+    job = ExportJob(
+        model=model,
+        target=Target(target),
+        output=output,
+        tag=tag,
+        url=url and normalise_url(url, ""),
+        base=base,
+        numbers=Numbers(numbers),
+        adapter_only=adapter_only,
+    )
+    voice.talk("loading the weights; this can take minutes")
+    report = _exported(job)
+    if report.problem is not None:
+        failure = InvalidInput if report.exit_code == InvalidInput.exit_code else CrucibleError
+        raise failure(report.problem, hint=report.hint)
+    if voice.is_json:
+        voice.data(asdict(report))
+    else:
+        _tell(voice, report)
+
+
+def _check(target: str, output: str | None, tag: str | None, *, is_adapter_only: bool) -> None:
+    if target == "ollama" and tag is None:
+        raise click.UsageError("--to ollama wants --name TAG")
+    if target != "ollama" and output is None:
+        raise click.UsageError(f"--to {target} wants --output DIR")
+    if is_adapter_only and target != "gguf":
+        raise click.UsageError("--adapter-only is for --to gguf")
+
+
+def _exported(job: ExportJob) -> ExportReport:
+    """Do it in a process of its own, whose memory is given back whatever happens."""
+    import subprocess
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from crucible_tasks.model_export import read_report, write_job
+
+    with tempfile.TemporaryDirectory(prefix="crucible-export-") as folder:
+        path = Path(folder) / "job.json"
+        write_job(job, path)
+        words = [sys.executable, "-m", "crucible_workers.exporter", str(path)]
+        done = subprocess.run(words, capture_output=True, check=False)  # noqa: S603 -- our own
+    report = read_report(done.stdout)
+    if report is None:
+        last = " ".join(done.stderr.decode(errors="replace").split())[-_LAST_WORDS:]
+        problem = f"the exporting process ended with {done.returncode}: {last or 'no word'}"
+        raise CrucibleError(problem, hint="-9 is what a host without memory does")
+    return report
+
+
+def _tell(voice: Voice, report: ExportReport) -> None:
+    voice.answer(report.made)
+    voice.talk(f"way: {report.way}")
+    if report.parity is not None:
+        voice.talk(
+            f"check: {report.parity.equal} of {report.parity.count} {report.parity.of} equal"
+        )
+    for note in report.notes:
+        voice.talk(f"note: {note}")
+    if report.spec is not None:
+        voice.talk(f"ask it: crucible benchmark -m {report.spec}")

@@ -1,0 +1,298 @@
+"""Fine-tunes: plan them, start, stop and resume them, and tell how they stand.
+
+Like runs, they are written into the database here, and sent and stored by the controller. A name
+belongs to one fine-tune from the moment that is planned, so nothing is trained for a name that
+somebody else takes meanwhile; one that failed gives its name back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crucible_infra.database import Database, open_database
+from crucible_infra.database.adapters import AdapterRow, adapters_of, every_adapter, find_adapter
+from crucible_infra.database.fine_tunes import (
+    FineTuneRow,
+    StepRow,
+    find_fine_tune,
+    holder_of,
+    insert_fine_tune,
+    lock_fine_tune,
+    matching_fine_tunes,
+    newest_fine_tunes,
+    steps_of,
+    update_fine_tune,
+)
+from crucible_infra.errors import FineTuneNotFound, InvalidInput, NameTaken
+from crucible_infra.owner import has_ended, own_mark
+from crucible_infra.settings import Settings, current
+from crucible_tasks.control import RECONCILE, Reconcile
+from crucible_tasks.fine_tuning import FineTuneState
+from crucible_tasks.planning import new_id
+from crucible_tasks.recipe import Recipe
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature
+
+#: names the newest fine-tune
+LATEST = "latest"
+
+#: how many an ambiguous beginning is answered with
+_SHOWN = 3
+
+_OPEN = (FineTuneState.PLANNED, FineTuneState.RUNNING, FineTuneState.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class FineTunePlan:
+    """What is to be trained."""
+
+    #: of the new model
+    name: str
+    #: the spec it was asked for with
+    model: str
+    #: see `tables.fine_tunes`
+    base: str
+    #: digest of the encoded corpus in the artifact store
+    corpus: str
+    recipe: Recipe
+    manifest: dict[str, Any]
+    #: None where nothing is to be proved
+    proof: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneInfo:
+    """How a fine-tune stands."""
+
+    row: FineTuneRow
+    state: FineTuneState
+    #: None until it is registered
+    adapter: AdapterRow | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.state not in (FineTuneState.PLANNED, FineTuneState.RUNNING)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether no worker has it."""
+        return self.row.sent_at is None
+
+    @property
+    def seconds(self) -> float | None:
+        """Worked on so far; None before the start."""
+        row = self.row
+        if row.started_at is None:
+            return None
+        last = row.finished_at or row.heard_at or row.started_at
+        return row.seconds_before + max(0.0, last - row.started_at)
+
+
+def _send(signature: Signature) -> object:
+    # Celery costs 0.2 s to import, and most of what is asked about fine-tunes sends nothing
+    from crucible_tasks.sending import send  # noqa: PLC0415
+
+    return send(signature)
+
+
+@dataclass(frozen=True, slots=True)
+class FineTunes:
+    """The fine-tune service; its methods take whole ids, and raise FineTuneNotFound for others."""
+
+    database: Database
+    send: Callable[[Signature], object] = _send
+
+    def demand_free(self, name: str) -> None:
+        """Raise NameTaken when the name is that of another fine-tune, said with what to do."""
+        with self.database.reading() as connection:
+            holder = holder_of(connection, name)
+        if holder is not None:
+            raise _taken(name, holder)
+
+    def plan(self, plan: FineTunePlan) -> str:
+        """Write down a fine-tune; returns its id. Raises NameTaken."""
+        now = time.time()
+        row = FineTuneRow(
+            id=new_id(now),
+            name=plan.name,
+            model=plan.model,
+            base=plan.base,
+            corpus=plan.corpus,
+            recipe=msgspec.to_builtins(plan.recipe),
+            manifest=plan.manifest,
+            state=FineTuneState.PLANNED,
+            created_at=now,
+            proof=plan.proof,
+            owner=_owner(),
+        )
+        with self.database.writing() as connection:
+            holder = holder_of(connection, plan.name)
+            if holder is not None:
+                raise _taken(plan.name, holder)
+            insert_fine_tune(connection, row)
+        return row.id
+
+    def start(self, fine_tune_id: str) -> None:
+        """Have it trained, from its last checkpoint if there is one.
+
+        One that is finished stays as it is. Raises NameTaken when its name was given away since it
+        failed, InvalidInput while it is trained, BrokerUnavailable.
+        """
+        with self.database.writing() as connection:
+            row = _found(fine_tune_id, lock_fine_tune(connection, fine_tune_id))
+            state = state_of(row)
+            if state == FineTuneState.FINISHED:
+                return
+            if state == FineTuneState.RUNNING and row.owner is not None:
+                raise InvalidInput(f"{row.name} is being trained by another process")
+            holder = holder_of(connection, row.name)
+            if holder is not None and holder.id != row.id:
+                raise _taken(row.name, holder)
+            seconds = FineTuneInfo(row, state, None).seconds or 0.0
+            update_fine_tune(
+                connection,
+                row.id,
+                state=FineTuneState.RUNNING,
+                failures=0,
+                # what is under way in a cluster is told by its next news that it goes on
+                sent_at=row.sent_at if state == FineTuneState.RUNNING else None,
+                started_at=time.time(),
+                seconds_before=seconds,
+                finished_at=None,
+                owner=_owner(),
+            )
+        self.send(RECONCILE.signature(Reconcile(fine_tune_id=fine_tune_id)))
+
+    def stop(self, fine_tune_id: str) -> bool:
+        """Have it stopped after a checkpoint; returns whether there was anything to stop."""
+        with self.database.writing() as connection:
+            row = _found(fine_tune_id, lock_fine_tune(connection, fine_tune_id))
+            state = state_of(row)
+            if state not in _OPEN:
+                return False
+            is_left = state == FineTuneState.INTERRUPTED
+            ended = (row.heard_at or row.started_at) if is_left else time.time()
+            values: dict[str, object] = {"state": FineTuneState.STOPPED, "finished_at": ended}
+            if is_left:
+                # its worker has died with its process
+                values["sent_at"] = None
+            update_fine_tune(connection, row.id, **values)
+        return True
+
+    def info(self, fine_tune_id: str) -> FineTuneInfo:
+        """How it stands; cheap enough to be asked five times a second."""
+        with self.database.reading() as connection:
+            row = _found(fine_tune_id, find_fine_tune(connection, fine_tune_id))
+            return _info(row, adapters_of(connection, [row.id]).get(row.id))
+
+    def steps(self, fine_tune_id: str, after: int = -1) -> tuple[StepRow, ...]:
+        """The steps of its training behind this one."""
+        with self.database.reading() as connection:
+            return steps_of(connection, fine_tune_id, after)
+
+    def newest(self, limit: int) -> tuple[FineTuneInfo, ...]:
+        """The last ones planned, newest first."""
+        with self.database.reading() as connection:
+            rows = newest_fine_tunes(connection, limit)
+            adapters = adapters_of(connection, [row.id for row in rows])
+        return tuple(_info(row, adapters.get(row.id)) for row in rows)
+
+    def find(self, text: str) -> FineTuneInfo:
+        """The fine-tune a user means: its model's name, an id or part of one, or `latest`.
+
+        Raises FineTuneNotFound when there is none, or more than one.
+        """
+        with self.database.reading() as connection:
+            if text == LATEST:
+                rows = newest_fine_tunes(connection, 1)
+            else:
+                holder = holder_of(connection, text)
+                found = matching_fine_tunes(connection, text, _SHOWN + 1) if text else ()
+                rows = (holder,) if holder else found
+            row = _only(text, rows)
+            return _info(row, adapters_of(connection, [row.id]).get(row.id))
+
+    def note_proof(self, fine_tune_id: str, proof: dict[str, Any]) -> None:
+        """Remember by which runs a fine-tune is proved."""
+        with self.database.writing() as connection:
+            update_fine_tune(connection, fine_tune_id, proof=proof)
+
+    def registered(self) -> tuple[AdapterRow, ...]:
+        """The models that fine-tunes have made, the newest first."""
+        with self.database.reading() as connection:
+            return every_adapter(connection)
+
+
+def open_fine_tunes(settings: Settings) -> FineTunes:
+    """The service over the configured database.
+
+    Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
+    """
+    return FineTunes(open_database(settings.database_url))
+
+
+def registered_model(database: Database, name: str) -> AdapterRow | None:
+    """The model that a fine-tune has registered under this name."""
+    with database.reading() as connection:
+        return find_adapter(connection, name)
+
+
+def spec_of(adapter: AdapterRow) -> str:
+    """The spec that samples a registered model, on any host of its cluster."""
+    artifact = f"artifact:{adapter.artifact}"
+    return f"hf:{artifact}" if adapter.is_whole else f"hf:{adapter.base}+{artifact}"
+
+
+def state_of(row: FineTuneRow) -> FineTuneState:
+    """Where it stands; one whose process was killed says something else in its row."""
+    is_open = row.state in (FineTuneState.PLANNED, FineTuneState.RUNNING)
+    is_left = is_open and row.owner is not None and has_ended(row.owner)
+    return FineTuneState.INTERRUPTED if is_left else FineTuneState(row.state)
+
+
+def _info(row: FineTuneRow, adapter: AdapterRow | None) -> FineTuneInfo:
+    # nobody can have what the process had that is gone
+    state = state_of(row)
+    is_left = state == FineTuneState.INTERRUPTED
+    return FineTuneInfo(replace(row, sent_at=None) if is_left else row, state, adapter)
+
+
+def _owner() -> str | None:
+    return own_mark() if current().is_embedded else None
+
+
+def _found(fine_tune_id: str, row: FineTuneRow | None) -> FineTuneRow:
+    if row is None:
+        hint = "crucible fine-tunes list"
+        raise FineTuneNotFound(f"no fine-tune is called {fine_tune_id}", hint=hint)
+    return row
+
+
+def _only(text: str, rows: Sequence[FineTuneRow]) -> FineTuneRow:
+    hint = "crucible fine-tunes list"
+    if len(rows) == 1:
+        return rows[0]
+    if not rows:
+        none = "there are no fine-tunes yet"
+        problem = none if text == LATEST else f"no fine-tune is called {text!r} or begins with it"
+        raise FineTuneNotFound(problem, hint=hint)
+    names = ", ".join(row.id for row in rows[:_SHOWN]) + (", …" if len(rows) > _SHOWN else "")
+    raise FineTuneNotFound(f"several match {text!r}: {names}", hint="give more of the id")
+
+
+def _taken(name: str, holder: FineTuneRow) -> NameTaken:
+    state = state_of(holder)
+    if state == FineTuneState.FINISHED:
+        return NameTaken(
+            f"there is a model called {name} already, of fine-tune {holder.id}",
+            hint="choose another --new-model-name",
+        )
+    hint = f"crucible fine-tunes resume {holder.id}, or choose another --new-model-name"
+    return NameTaken(f"{name} is the name of fine-tune {holder.id}, which is {state}", hint=hint)

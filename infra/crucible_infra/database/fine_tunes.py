@@ -1,0 +1,150 @@
+"""Rows of fine-tunes and of the steps of their training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import sqlalchemy
+from sqlalchemy import Connection, Select, func, or_, select
+
+from crucible_infra.database.tables import fine_tunes, training_steps
+from crucible_infra.database.upsert import insert_or_update
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneRow:
+    """One fine-tune; see `tables.fine_tunes` for what the columns mean."""
+
+    id: str
+    name: str
+    model: str
+    base: str
+    corpus: str
+    recipe: dict[str, Any]
+    manifest: dict[str, Any]
+    state: str
+    created_at: float
+    proof: dict[str, Any] | None = None
+    owner: str | None = None
+    attempt: int = 0
+    failures: int = 0
+    reason: str | None = None
+    exit_code: int | None = None
+    host: str | None = None
+    checkpoints: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    sent_at: float | None = None
+    started_at: float | None = None
+    heard_at: float | None = None
+    finished_at: float | None = None
+    seconds_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a training; see `tables.training_steps`."""
+
+    fine_tune_id: str
+    step: int
+    steps: int
+    loss: float | None
+    held_out_loss: float | None
+    learning_rate: float | None
+    tokens: int
+    tokens_per_second: float | None
+    mfu: float | None
+    memory_bytes: int | None
+    seconds: float
+
+
+def insert_fine_tune(connection: Connection, row: FineTuneRow) -> None:
+    """Add a fine-tune that is not there yet."""
+    connection.execute(fine_tunes.insert(), [msgspec.to_builtins(row)])
+
+
+def find_fine_tune(connection: Connection, fine_tune_id: str) -> FineTuneRow | None:
+    """The fine-tune with exactly this id."""
+    return _first(connection, select(fine_tunes).where(fine_tunes.c.id == fine_tune_id))
+
+
+def lock_fine_tune(connection: Connection, fine_tune_id: str) -> FineTuneRow | None:
+    """The fine-tune, with no other writer at work on it until the transaction ends."""
+    query = select(fine_tunes).where(fine_tunes.c.id == fine_tune_id)
+    return _first(connection, query.with_for_update())
+
+
+def holder_of(connection: Connection, name: str) -> FineTuneRow | None:
+    """The fine-tune that this name belongs to; one that has failed holds none."""
+    query = select(fine_tunes).where(fine_tunes.c.name == name, fine_tunes.c.state != "failed")
+    return _first(connection, query)
+
+
+def matching_fine_tunes(connection: Connection, text: str, limit: int) -> tuple[FineTuneRow, ...]:
+    """Those with this name, or whose id or its random end begins with this text; newest first."""
+    query = select(fine_tunes).where(
+        or_(
+            fine_tunes.c.name == text,
+            fine_tunes.c.id.startswith(text, autoescape=True),
+            fine_tunes.c.id.contains(f"-{text}", autoescape=True),
+        )
+    )
+    return _newest(connection, query, limit)
+
+
+def newest_fine_tunes(connection: Connection, limit: int) -> tuple[FineTuneRow, ...]:
+    """The last ones planned, newest first."""
+    return _newest(connection, select(fine_tunes), limit)
+
+
+def running_fine_tunes(connection: Connection) -> tuple[str, ...]:
+    """The ids of those that want to be trained, oldest first."""
+    query = (
+        select(fine_tunes.c.id)
+        .where(fine_tunes.c.state == "running")
+        .order_by(fine_tunes.c.created_at, fine_tunes.c.id)
+    )
+    return tuple(connection.scalars(query))
+
+
+def update_fine_tune(connection: Connection, fine_tune_id: str, **values: object) -> None:
+    """Change some columns of a fine-tune."""
+    query = sqlalchemy.update(fine_tunes).where(fine_tunes.c.id == fine_tune_id)
+    connection.execute(query.values(**values))
+
+
+def store_steps(connection: Connection, rows: Sequence[StepRow]) -> None:
+    """Store steps; one that is told again is what a resumed training found, and replaces."""
+    columns = tuple(name for name in StepRow.__slots__ if name not in ("fine_tune_id", "step"))
+    insert_or_update(connection, training_steps, msgspec.to_builtins(rows), columns)
+
+
+def last_step(connection: Connection, fine_tune_id: str) -> int:
+    """The highest step that was told; -1 before the first."""
+    query = select(func.max(training_steps.c.step)).where(
+        training_steps.c.fine_tune_id == fine_tune_id
+    )
+    found: int | None = connection.scalar(query)
+    return -1 if found is None else found
+
+
+def steps_of(connection: Connection, fine_tune_id: str, after: int = -1) -> tuple[StepRow, ...]:
+    """The steps behind a step, in their order."""
+    query = (
+        select(training_steps)
+        .where(training_steps.c.fine_tune_id == fine_tune_id, training_steps.c.step > after)
+        .order_by(training_steps.c.step)
+    )
+    return tuple(StepRow(**row) for row in connection.execute(query).mappings())
+
+
+def _first(connection: Connection, query: Select[Any]) -> FineTuneRow | None:
+    row = connection.execute(query).mappings().first()
+    return None if row is None else FineTuneRow(**row)
+
+
+def _newest(connection: Connection, query: Select[Any], limit: int) -> tuple[FineTuneRow, ...]:
+    ordered = query.order_by(fine_tunes.c.created_at.desc(), fine_tunes.c.id.desc()).limit(limit)
+    return tuple(FineTuneRow(**row) for row in connection.execute(ordered).mappings())

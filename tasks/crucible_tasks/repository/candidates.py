@@ -1,0 +1,81 @@
+"""Candidates: functions that tests call, each with those tests, before anything was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from crucible_tasks.challenge import Challenge, Language, RepositoryTests
+from crucible_tasks.repository.functions import Function
+from crucible_tasks.repository.mutation import mutants
+from crucible_tasks.repository.snapshot import Snapshot
+from crucible_tasks.survey import Survey, SurveyedTest
+
+#: of one challenge; the most telling ones first, and more of them seldom find more
+_MOST_TESTS = 20
+#: wall-clock seconds of one of them: every sample of every model waits for it
+_SLOWEST_SECONDS = 2.0
+
+UNCALLED = "no test calls it"
+FAILING = "the tests that call it fail, are skipped, flaky or slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A function that may become a challenge."""
+
+    function: Function
+    challenge: Challenge
+    mutants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncalled:
+    """A function that cannot, and why."""
+
+    function: Function
+    reason: str
+
+
+def find_candidates(
+    snapshot: Snapshot,
+    functions: Sequence[Function],
+    survey: Survey,
+    packages: tuple[str, ...],
+    most_mutants: int,
+) -> Iterator[Candidate | Uncalled]:
+    """One for each function, in their order."""
+    places = {(each.path, each.line, each.name): n for n, each in enumerate(survey.functions)}
+    for function in functions:
+        place = places.get((function.path, function.first_line, function.name))
+        callers = [test for test in survey.tests if place in test.calls]
+        chosen = _chosen(callers, place)
+        if place is None or not chosen:
+            yield Uncalled(function, FAILING if callers else UNCALLED)
+            continue
+        tests = RepositoryTests(
+            snapshot=snapshot.digest,
+            path=function.path,
+            module=survey.functions[place].module,
+            name=function.name,
+            first_line=function.first_line,
+            last_line=function.last_line,
+            tests=chosen,
+            packages=packages,
+        )
+        challenge = Challenge(
+            task_id=f"{tests.module}.{function.name}",
+            language=Language.PYTHON,
+            prompt=function.prompt,
+            entry_point=function.name,
+            tests=tests,
+            reference=function.reference,
+        )
+        yield Candidate(function, challenge, mutants(function, most_mutants))
+
+
+def _chosen(callers: Sequence[SurveyedTest], place: int | None) -> tuple[str, ...]:
+    """Names of tests that pass: those that call the function themselves and little else first."""
+    usable = [test for test in callers if test.problem is None and test.seconds < _SLOWEST_SECONDS]
+    ranked = sorted(usable, key=lambda test: (place not in test.direct_calls, len(test.calls)))
+    return tuple(test.name for test in ranked[:_MOST_TESTS])

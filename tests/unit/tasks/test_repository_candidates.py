@@ -1,0 +1,80 @@
+"""Candidates are functions that passing tests call, with the most telling of those tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from crucible_tasks.challenge import RepositoryTests
+from crucible_tasks.repository.candidates import (
+    FAILING,
+    UNCALLED,
+    Candidate,
+    Uncalled,
+    find_candidates,
+)
+from crucible_tasks.repository.functions import find_functions
+from crucible_tasks.repository.snapshot import Snapshot
+from crucible_tasks.survey import CalledFunction, Survey, SurveyedTest
+
+SNAPSHOT = Snapshot({"lib/a.py": b"def f(x):\n    return x + 1\n\n\ndef g(x):\n    return f(x)\n"})
+CALLED = (
+    CalledFunction("lib/a.py", 1, "f", "a"),
+    CalledFunction("lib/a.py", 5, "g", "a"),
+)
+
+
+def _only(*tests: SurveyedTest) -> list[Candidate | Uncalled]:
+    functions, _ = find_functions(SNAPSHOT)
+    return list(find_candidates(SNAPSHOT, functions, Survey(CALLED, tests), ("/p",), 4))
+
+
+def test_the_tests_that_call_a_function_themselves_and_little_else_come_first() -> None:
+    f, g = _only(
+        SurveyedTest("through g", None, 0.1, (1, 0), (1,)),
+        SurveyedTest("much", None, 0.1, (0, 1), (0, 1)),
+        SurveyedTest("alone", None, 0.1, (0,), (0,)),
+    )
+
+    assert isinstance(f, Candidate)
+    assert isinstance(g, Candidate)
+    assert f.challenge.task_id == "a.f"
+    assert f.challenge.reference == f.function.reference
+    assert f.challenge.tests == RepositoryTests(
+        snapshot=SNAPSHOT.digest,
+        path="lib/a.py",
+        module="a",
+        name="f",
+        first_line=1,
+        last_line=2,
+        tests=("alone", "much", "through g"),
+        packages=("/p",),
+    )
+    assert len(f.mutants) == len(set(f.mutants)) > 1
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        SurveyedTest("fails", "AssertionError", 0.1, (0, 1), (0,)),
+        SurveyedTest("slow", None, 60.0, (0, 1), (0,)),
+    ],
+)
+def test_a_test_that_fails_or_is_slow_makes_no_challenge(test: SurveyedTest) -> None:
+    assert [type(each) for each in _only(test)] == [Uncalled, Uncalled]
+    assert {each.reason for each in _only(test) if isinstance(each, Uncalled)} == {FAILING}
+
+
+def test_what_no_test_calls_says_so() -> None:
+    f, g = _only(SurveyedTest("alone", None, 0.1, (0,), (0,)))
+
+    assert isinstance(f, Candidate)
+    assert isinstance(g, Uncalled)
+    assert g.reason == UNCALLED
+
+
+def test_not_every_test_of_a_much_used_function_is_kept() -> None:
+    f, _ = _only(*(SurveyedTest(f"test {n}", None, 0.1, (0,), (0,)) for n in range(50)))
+
+    assert isinstance(f, Candidate)
+    assert isinstance(f.challenge.tests, RepositoryTests)
+    assert f.challenge.tests.tests == tuple(f"test {n}" for n in range(20))

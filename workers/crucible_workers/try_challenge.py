@@ -1,0 +1,90 @@
+"""Implements the trial: judges the original, an empty body and mutants in a function's place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import msgspec
+
+from crucible_infra.errors import CrucibleError
+from crucible_tasks.challenge import Challenge, Limits, RepositoryTests
+from crucible_tasks.trial import TRIAL, Flaw, Trial, TrialRequest
+from crucible_tasks.verdict import Mode, Outcome, Verdict
+from crucible_workers.datasets import load_dataset
+from crucible_workers.evaluate import shared_sandbox
+
+#: the original must pass each time
+_REPEATS = 3
+#: CPU seconds of a program that may be endless, as times of the original's, and at least
+_PATIENCE, _LEAST_SECONDS = 10.0, 1.0
+
+
+@TRIAL.implement
+def try_challenge(request: TrialRequest) -> Trial:
+    """Find the first flaw, or none."""
+    challenge = load_dataset(request.dataset).by_id(request.task_id)
+    try:
+        return _try(challenge, request)
+    except CrucibleError as error:
+        return Trial(request.task_id, Flaw.BROKEN, error.message)
+
+
+def _try(challenge: Challenge, request: TrialRequest) -> Trial:
+    assert challenge.reference is not None
+    original = challenge.reference
+    first = _judge(challenge, original)
+    if not _passes(first):
+        challenge = _drivable(challenge, original)
+        if not _names(challenge):
+            return Trial(request.task_id, Flaw.UNDRIVABLE, first.detail)
+    found = Trial(request.task_id, None, tests=_names(challenge))
+    for verdict in (_judge(challenge, original) for _ in range(_REPEATS)):
+        if not _passes(verdict):
+            return replace(found, flaw=Flaw.FLAKY, detail=verdict.detail)
+        found = replace(found, cpu_seconds=max(found.cpu_seconds, verdict.cpu_seconds))
+    seconds = max(_LEAST_SECONDS, _PATIENCE * found.cpu_seconds)
+    limits = replace(challenge.limits, cpu_seconds=min(challenge.limits.cpu_seconds, seconds))
+    if _passes(_judge(challenge, request.empty, limits)):
+        return replace(found, flaw=Flaw.EMPTY_PASSES)
+    return _bitten(challenge, found, request, limits)
+
+
+def _bitten(challenge: Challenge, found: Trial, request: TrialRequest, limits: Limits) -> Trial:
+    """Judge mutants until enough have failed."""
+    wanted = min(request.least_mutants, len(request.mutants))
+    killed = tried = 0
+    for mutant in request.mutants:
+        if killed >= wanted:
+            break
+        tried += 1
+        killed += not _passes(_judge(challenge, mutant, limits))
+    flaw = Flaw.TOOTHLESS if killed < max(1, wanted) else None
+    return replace(found, flaw=flaw, killed=killed, tried=tried)
+
+
+def _drivable(challenge: Challenge, original: str) -> Challenge:
+    """The challenge with those tests that the original passes one by one."""
+    kept = [
+        name for name in _names(challenge) if _passes(_judge(_only(challenge, [name]), original))
+    ]
+    return _only(challenge, kept)
+
+
+def _only(challenge: Challenge, names: Iterable[str]) -> Challenge:
+    assert isinstance(challenge.tests, RepositoryTests)
+    return replace(challenge, tests=msgspec.structs.replace(challenge.tests, tests=tuple(names)))
+
+
+def _names(challenge: Challenge) -> tuple[str, ...]:
+    assert isinstance(challenge.tests, RepositoryTests)
+    return challenge.tests.tests
+
+
+def _judge(challenge: Challenge, program: str, limits: Limits | None = None) -> Verdict:
+    (verdict,) = shared_sandbox().judge(challenge, [program], limits)
+    return verdict
+
+
+def _passes(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.PASSED and verdict.mode is Mode.SPLIT
