@@ -2,8 +2,8 @@
 
 A shape is the syntax tree of the body in one line of text, with what can be changed without
 changing the program taken out: every name but those of builtins and attributes is numbered in the
-order in which it appears; docstrings, annotations, decorators, defaults, and the parameters' order
-do not enter. Two functions of one shape are the same function, however they are written down.
+order in which it appears; docstrings, imports, annotations, decorators, defaults, and the order of
+parameters do not enter. Two functions of one shape are the same, however they are written down.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def first_line(node: ast.stmt) -> int:
 def _shape(node: _Definition) -> Shape | None:
     writer = _Writer(_bound(node))
     try:
-        writer.write_all(_undocumented(node.body))
+        writer.write_all(node.body)
     except _TOO_DEEP:
         return None
     return Shape("".join(writer.parts), tuple(writer.tokens), writer.nodes)
@@ -117,12 +117,10 @@ def _bound(node: ast.AST) -> frozenset[str]:
     return frozenset(names)
 
 
-def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
-    """A body without strings that stand alone, wherever they stand."""
-    return [statement for statement in body if not _is_string(statement)]
-
-
-def _is_string(node: ast.AST) -> bool:
+def _is_silent(node: ast.AST) -> bool:
+    """Whether a statement computes nothing: a string that stands alone, or an import."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -142,7 +140,8 @@ class _Writer:
 
     def write_all(self, nodes: list[ast.stmt]) -> None:
         for node in nodes:
-            self._node(node)
+            if not _is_silent(node):
+                self._node(node)
 
     def _node(self, node: ast.AST) -> None:
         if isinstance(node, ast.AnnAssign):
@@ -183,7 +182,7 @@ class _Writer:
         for value in values:
             if isinstance(value, str):
                 self._name(value)
-            elif isinstance(value, ast.AST) and not _is_string(value):
+            elif isinstance(value, ast.AST) and not _is_silent(value):
                 self._node(value)
         self.parts.append("]")
 

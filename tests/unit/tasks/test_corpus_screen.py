@@ -32,6 +32,14 @@ class Sensor:
                         return True
         return False
 """
+#: HumanEval/162, whose import stood inside
+IMPORTED = """
+import hashlib as tools
+
+
+def checksum(message: str):
+    return tools.md5(message.encode("ascii")).hexdigest() if message else None
+"""
 EDITED = RENAMED.replace("        return False\n", "        log('none')\n        return False\n")
 SMALL = "def truncate_number(value):\n    return value % 1.0\n"
 
@@ -64,6 +72,7 @@ def _rules(screen: Screen, text: str, language: str = "python") -> set[tuple[str
     [
         (RENAMED, ("HumanEval/0", Rule.SYNTAX)),
         (EDITED, ("HumanEval/0", Rule.NEAR_COPY)),
+        (IMPORTED, ("HumanEval/162", Rule.SYNTAX)),
         (SMALL, ("HumanEval/2", Rule.SYNTAX)),
     ],
 )
