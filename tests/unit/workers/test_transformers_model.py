@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,28 @@ def test_greedy_is_what_transformers_itself_says(weights: Path, model: Transform
     assert found[0].finish is Finish.LENGTH
     assert found[0].prompt_tokens == given["input_ids"].shape[1]
     assert found[0].completion_tokens == 12
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(temperature=0.0),
+        Sampling(temperature=0.8, top_p=0.95),
+        Sampling(temperature=1.2, top_p=1.0, top_k=40, min_p=0.02, repetition_penalty=1.1),
+    ],
+    ids=["greedy", "nucleus", "everything"],
+)
+def test_it_samples_what_the_numpy_model_samples(sampling: Sampling) -> None:
+    """A second implementation of everything: tokens, layers, options, seeds, ends, texts."""
+    prompt = Prompt('def count_even(numbers):\n    """Count the even numbers."""\n')
+    request = samples(*range(6), prompt=prompt, sampling=replace(sampling, max_tokens=48))
+    ours, numpys = open_model("hf:nano", None), open_model("nano", None)
+
+    told = [(c.text, c.finish, c.completion_tokens, c.prompt_tokens) for c in ours.sample(request)]
+    assert told == [
+        (c.text, c.finish, c.completion_tokens, c.prompt_tokens) for c in numpys.sample(request)
+    ]
+    assert len(told[0][0]) > 5
 
 
 @pytest.mark.parametrize(
