@@ -84,15 +84,13 @@ def test_where_no_server_answers_the_toy_is_sampled_and_the_installation_proved(
     assert (reference["n"], reference["caution"], reference["pass@1"]["value"]) == (1, None, 1.0)
 
 
-def test_the_toy_can_be_asked_by_name_and_says_the_same_again(crucible: Crucible) -> None:
+def test_the_toy_can_be_asked_by_name_with_settings_of_the_user(crucible: Crucible) -> None:
     words = ("--limit", "2", "-d", "starter", "-n", "2", "--temperature", "0.5", "--json")
     said = crucible("benchmark", "-m", "nano", *words)
     assert said.code == 0, said.err
     found = json.loads(said.out)
     assert (found["n"], found["temperature"], found["completions"]) == (2, 0.5, 4)
     assert "proves this installation" not in said.err
-    again = json.loads(crucible("benchmark", "-m", "nano", *words).out)
-    assert again["outcomes"] == found["outcomes"]
 
 
 def test_a_model_from_the_environment_is_used(crucible: Crucible) -> None:

@@ -12,7 +12,7 @@ from crucible_workers.nano.sampler import LARGEST_BATCH, Sampler
 
 SAMPLER = nano.load()
 HOT = Sampling(temperature=1.3, top_p=0.98)
-LIMIT = 40
+LIMIT = 24
 
 PROMPTS = tuple(
     tuple(SAMPLER.tokenizer.encode(text))
