@@ -31,9 +31,21 @@ class _Repository:
         self._git = found
         self.run("init", "-q", "-b", "main")
 
-    def run(self, *words: str) -> None:
+    def run(self, *words: str, sent: bytes = b"") -> bytes:
         who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
-        subprocess.run([self._git, *who, *words], cwd=self.root, check=True, capture_output=True)
+        command = [self._git, *who, *words]
+        return subprocess.run(
+            command, cwd=self.root, check=True, capture_output=True, input=sent
+        ).stdout
+
+    def sign(self) -> None:
+        """Give the latest commit a signature, which git may be told to have checked."""
+        raw = self.run("cat-file", "commit", "HEAD")
+        head, _, message = raw.partition(b"\n\n")
+        seal = b"gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+        signed = head + b"\n" + seal + b"\n\n" + message
+        made = self.run("hash-object", "-t", "commit", "-w", "--stdin", sent=signed)
+        self.run("reset", "-q", "--soft", made.decode().strip())
 
     def commit(self, message: str, **files: str) -> None:
         for name, text in files.items():
@@ -89,6 +101,7 @@ def test_a_hostile_configuration_runs_nothing(repository: _Repository, tmp_path:
     script.chmod(0o755)
     repository.commit("Begin with a price", shop=OLD)
     repository.commit(MESSAGE, shop=NEW)
+    repository.sign()
     (tmp_path / ".gitattributes").write_text("*.py diff=trap filter=trap\n")
     for name in (
         "core.fsmonitor core.pager core.sshCommand core.editor diff.external gpg.program "
@@ -97,7 +110,9 @@ def test_a_hostile_configuration_runs_nothing(repository: _Repository, tmp_path:
     ).split():
         repository.run("config", name, str(script))
     repository.run("config", "log.showSignature", "true")
+    repository.run("config", "core.repositoryFormatVersion", "1")
     repository.run("config", "extensions.partialClone", "origin")
+    repository.run("config", "protocol.ext.allow", "always")
     repository.run("config", "remote.origin.promisor", "true")
     repository.run("config", "remote.origin.url", f"ext::{script}")
     # what a partial clone would fetch
