@@ -46,9 +46,13 @@ def of_llama_cpp(path: Path, said: Sequence[str], adapter: Path | None = None) -
     """Ask the file through llama.cpp, with an adapter on it where one is given."""
     import llama_cpp  # noqa: PLC0415 -- optional, and large
 
+    # a cache in half precision would decide between tokens that are nearly as likely
+    exact = llama_cpp.GGML_TYPE_F32
     model: Any = llama_cpp.Llama(
         str(path),
         n_ctx=_CONTEXT,
+        type_k=exact,
+        type_v=exact,
         verbose=False,
         lora_path=None if adapter is None else str(adapter),
     )
