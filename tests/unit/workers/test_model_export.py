@@ -19,8 +19,10 @@ from crucible_tasks.model_export import ExportJob, ExportReport, Numbers, Parity
 from crucible_tasks.model_spec import parse
 from crucible_workers.exporter import export as exporting
 from crucible_workers.exporter import parity
+from crucible_workers.exporter.gguf_vocabulary import read_vocabulary
 from crucible_workers.exporter.ollama_template import chat_template
 from crucible_workers.models.transformers_merge import answers
+from crucible_workers.models.transformers_weights import describe
 from model_server import ModelServer
 from ollama_store import Made, OllamaStore
 from tiny_adapter import write_tiny_adapter
@@ -34,7 +36,7 @@ PROMPTS, LIMIT = parity.PROMPTS[:2], 8
 def _home(crucible_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert crucible_home
     torch.set_num_threads(1)
-    # where it is installed, other tests ask it
+    # the last test asks it, where it is installed
     monkeypatch.setattr(parity, "has_llama_cpp", lambda: False)
     monkeypatch.setattr(parity, "PROMPTS", PROMPTS)
     monkeypatch.setattr(parity, "LIMIT", LIMIT)
@@ -202,6 +204,38 @@ def test_a_family_that_would_talk_nonsense_is_refused(
     assert not (tmp_path / "out.gguf").exists()
 
 
+def test_the_scores_of_sentencepiece_are_the_order_of_its_merges(tmp_path: Path) -> None:
+    vocabulary = {"<unk>": 0, "<s>": 1, "<0x0A>": 2, "▁": 3, "a": 4, "aa": 5, "▁aa": 6}
+    content = {
+        "model": {
+            "type": "BPE",
+            "vocab": vocabulary,
+            "merges": [["a", "a"], ["▁", "aa"]],
+            "byte_fallback": True,
+            "unk_token": "<unk>",
+        },
+        "normalizer": {"type": "Prepend", "prepend": "▁"},
+        "added_tokens": [
+            {"id": number, "content": token, "special": True, "single_word": False}
+            | {"lstrip": False, "rstrip": False, "normalized": False}
+            for number, token in enumerate(("<unk>", "<s>"))
+        ],
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    found = read_vocabulary(tmp_path, 8)
+
+    assert found.kind == "llama"
+    assert found.scores is not None
+    assert found.scores[5:7] == [0, -1]
+    assert max(found.scores[:5]) < -1000
+    kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.BYTE]
+    assert found.types[:4] == [*kinds, gguf.TokenType.NORMAL]
+    assert found.tokens[7] == "[PAD7]"
+    assert found.adds_space
+    with pytest.raises(InvalidInput, match="the model 5 rows"):
+        read_vocabulary(tmp_path, 5)
+
+
 def test_an_existing_directory_is_left_alone(spec: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="exists"):
         exported(spec, "gguf", tmp_path)
@@ -295,6 +329,17 @@ def test_a_model_that_says_something_else_does_not_stay(spec: str, ollama: Model
     with pytest.raises(CrucibleError, match="the export is broken: 0 of 2"):
         to_ollama(spec, ollama)
     assert "mine:latest" not in store(ollama).models
+
+
+def test_llama_cpp_says_the_same_where_it_is_installed(spec: str, tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python has no wheel; it takes a build")
+    base_file = exported(spec.partition("+")[0], "gguf", tmp_path / "base", numbers=Numbers.F32)
+    adapter_file = exported(spec, "gguf", tmp_path / "lora", adapter_only=True)
+    tokens = describe(parse(spec)).tokens
+    asked = (Path(base_file.made), answers(parse(spec), PROMPTS, LIMIT), tokens)
+
+    assert parity.of_llama_cpp(*asked, Path(adapter_file.made)).equal == 2
+    assert parity.of_llama_cpp(*asked).equal == 0
 
 
 def qwen(messages: Any) -> str:

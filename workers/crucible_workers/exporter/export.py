@@ -80,7 +80,8 @@ def _write_gguf(
     gguf_model.write_gguf(model, path, numbers, merged.identity.name)
     check = _checked(gguf_model.read_back(model, path, numbers), least=1.0)
     if parity.has_llama_cpp():
-        return _checked(parity.of_llama_cpp(path, merged.said)), ()
+        tokens = describe(ModelSpec(ModelKind.HF, str(model))).tokens
+        return _checked(parity.of_llama_cpp(path, merged.said, tokens)), ()
     return check, ("llama-cpp-python is not installed, so no answers were compared",)
 
 

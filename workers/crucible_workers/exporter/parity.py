@@ -17,6 +17,7 @@ from crucible_tasks.generation import Prompt
 from crucible_tasks.model_export import Parity
 from crucible_tasks.sampling import Sampling
 from crucible_workers.models.interface import Model, SampleRequest
+from crucible_workers.models.transformers_tokens import Tokens
 
 #: beginnings that code models continue, some by indentation, which wrong spaces would show
 PROMPTS = (
@@ -42,34 +43,42 @@ def has_llama_cpp() -> bool:
     return find_spec("llama_cpp") is not None
 
 
-def of_llama_cpp(path: Path, said: Sequence[str], adapter: Path | None = None) -> Parity:
+def of_llama_cpp(
+    path: Path, said: Sequence[str], tokens: Tokens, adapter: Path | None = None
+) -> Parity:
     """Ask the file through llama.cpp, with an adapter on it where one is given."""
     import llama_cpp  # noqa: PLC0415 -- optional, and large
 
+    # a cache in half precision would decide between tokens that are nearly as likely
+    exact = llama_cpp.GGML_TYPE_F32
     model: Any = llama_cpp.Llama(
         str(path),
         n_ctx=_CONTEXT,
+        type_k=exact,
+        type_v=exact,
         verbose=False,
         lora_path=None if adapter is None else str(adapter),
     )
     try:
-        found = [_answer(model, prompt) for prompt in PROMPTS]
+        found = [_answer(model, tokens, prompt) for prompt in PROMPTS]
     finally:
         model.close()
     return compare("greedy answers of llama.cpp", said, found)
 
 
-def _answer(model: Any, prompt: str) -> str:
-    """Token by token: its ready-made completions leave out broken characters."""
-    given = model.tokenize(prompt.encode(), special=False)
-    tokens: list[int] = []
+def _answer(model: Any, tokens: Tokens, prompt: str) -> str:
+    """Its own tokens of the prompt, its own greedy ones after them, and our text of these.
+
+    Its completions leave out broken characters, which a small model writes often.
+    """
+    given = list(model.tokenize(prompt.encode(), special=False))
+    found: list[int] = []
     model.reset()
     for token in model.generate(given, temp=0.0, repeat_penalty=1.0):
-        if token == model.token_eos() or len(tokens) == LIMIT:
+        if token in tokens.ends or len(found) == LIMIT:
             break
-        tokens.append(token)
-    text: bytes = model.detokenize(tokens, prev_tokens=given)
-    return text.decode("utf-8", "replace")
+        found.append(token)
+    return tokens.text(given, found)
 
 
 def of_model(model: Model, said: Sequence[str], of: str) -> Parity:
