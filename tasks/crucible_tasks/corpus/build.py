@@ -98,6 +98,9 @@ def _check(kept: _Kept, source: Source, screen: Screen) -> None:
         kept.secrets += secrets
         kept.drop(source, Reason.CONFIDENTIAL, f"line {secrets[0].line}: {secrets[0].kind}")
         return
+    if source.path in screen.private_tests:
+        kept.drop(source, Reason.CONTAMINATED, "tests of the private benchmark")
+        return
     clean = cleaned(source, screen)
     kept.removed += clean.removed
     if clean.text is None:

@@ -17,7 +17,8 @@ Rules two and three know Python only. In other languages, and where a Python fil
 the first one is all there is, and it does not see through new names.
 
 A private benchmark's functions come from the tree itself, where a run of 13 words in common may be
-the house style. So there rule one wants half of a challenge's runs, rule three 7 of 10.
+the house style. So there rule one wants half of a challenge's runs, rule three 7 of 10. The files
+with its tests, which hold the expected answers, must not be trained on at all.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from crucible_tasks.challenge import Challenge, ScriptTests
+from crucible_tasks.challenge import Challenge, RepositoryTests, ScriptTests
 from crucible_tasks.challenges.dataset import Dataset
 from crucible_tasks.corpus.functions import Function, functions_of, parsed
 from crucible_tasks.corpus.languages import PYTHON
@@ -97,6 +98,8 @@ class Screen:
     def __init__(self, datasets: Iterable[Dataset], private: Dataset | None = None) -> None:
         #: what is looked for, for the report
         self.screened: list[Screened] = []
+        #: files with tests of the private benchmark, by their paths in the tree
+        self.private_tests = _test_files(private) if private is not None else frozenset()
         self._runs: dict[tuple[str, ...], _Target] = {}
         self._private_runs: defaultdict[tuple[str, ...], list[_Target]] = defaultdict(list)
         self._private_counts: dict[_Target, int] = {}
@@ -260,3 +263,12 @@ def _in_lines(words: Words, target: _Target, indexes: list[int]) -> Iterator[Mat
 
 def _last(name: str) -> str:
     return name.rpartition(".")[2]
+
+
+def _test_files(private: Dataset) -> frozenset[str]:
+    return frozenset(
+        node_id.partition("::")[0]
+        for challenge in private.challenges
+        if isinstance(challenge.tests, RepositoryTests)
+        for node_id in challenge.tests.tests
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crucible_infra.errors import FormatError
-from crucible_tasks.challenges import open_dataset
+from crucible_tasks.challenge import Challenge, Language, RepositoryTests
+from crucible_tasks.challenges import create, open_dataset
 from crucible_tasks.corpus.build import build_corpus
 from crucible_tasks.corpus.corpus import Corpus, Part, decode, encode
 from crucible_tasks.corpus.options import CorpusOptions
@@ -93,6 +95,21 @@ def test_what_was_planted_never_reaches_the_corpus(tmp_path: Path) -> None:
         "HumanEval/0",
         Rule.SYNTAX,
     )
+
+
+def test_the_tests_of_the_private_benchmark_stay_out(tmp_path: Path) -> None:
+    tree = _tree(tmp_path / "tree")
+    tests = RepositoryTests("0" * 64, "pkg0/m0.py", "pkg0.m0", "f", 1, 2, ("pkg1/m1.py::test_f",))
+    challenge = Challenge("tree/f", Language.PYTHON, "", "f", tests)
+    private = create("tree", "crucible", [challenge])
+
+    clean = build_corpus(tree, OPTIONS)
+    corpus = build_corpus(tree, replace(OPTIONS, private=private))
+
+    assert _paths(clean) - _paths(corpus) == {"pkg1/m1.py"}
+    assert [one.path for one in corpus.report.dropped if one.reason is Reason.CONTAMINATED] == [
+        "pkg1/m1.py"
+    ]
 
 
 def test_the_same_tree_gives_the_same_bytes_wherever_and_whenever(tmp_path: Path) -> None:
