@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,9 @@ import pytest
 from commandline import Crucible, at_home
 from crucible_tasks import demo_repository
 from crucible_tasks.challenges import open_dataset, select, write_rows
+
+#: the first test waits for the training
+pytestmark = pytest.mark.timeout(400)
 
 #: few and short steps: enough to be seen
 RECIPE = """\
@@ -38,11 +40,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mine(place: Path) -> Iterator[Crucible]:
+def mine(place: Path) -> Crucible:
     """One home for all, with one fine-tune in it."""
     crucible = at_home(place / "home")
     crucible.environment["OMP_NUM_THREADS"] = "1"
-    yield crucible
+    return crucible
 
 
 @pytest.fixture(scope="module")
