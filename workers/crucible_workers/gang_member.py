@@ -129,7 +129,8 @@ def main(words: list[str]) -> int:
         sys.stderr.write(f"error: {error.message}\n")
         return error.exit_code
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        # SIGTERM would only be passed on
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 
