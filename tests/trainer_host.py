@@ -10,14 +10,19 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from crucible_workers.gang_member import Membership
+
+_PR_SET_PDEATHSIG = 1
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 
@@ -33,6 +38,14 @@ class SmallDisk:
     kibibytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host of a gang: its address, and the network namespace where it has that."""
+
+    address: str
+    namespace: str | None = None
+
+
 class TrainerHost:
     """The process that forks."""
 
@@ -42,14 +55,17 @@ class TrainerHost:
     def start(
         self,
         job: Path,
-        environment: Mapping[str, str] | None = None,
         disk: SmallDisk | None = None,
-        errors: Path | None = None,
+        place: Place | None = None,
+        gang: tuple[int, int, str, int] | None = None,
     ) -> int:
-        """Begin a job and return its process; what it says goes to `errors`, or to job.err."""
+        """Begin a job and return its process; what it says goes to job.err.
+
+        `gang` are rank, hosts, address and port of its Membership.
+        """
         mount = [str(disk.directory), disk.kibibytes] if disk else None
-        told = errors or job.with_suffix(".err")
-        return int(self._ask(start=str(job), errors=str(told), env=environment or {}, disk=mount))
+        where = place.namespace if place else None
+        return int(self._ask(start=str(job), disk=mount, namespace=where, gang=gang))
 
     def wait(self, pid: int) -> int:
         """Its exit code; negative is the signal that killed it."""
@@ -81,9 +97,11 @@ def trainer_host() -> Iterator[TrainerHost]:
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as process:
-        yield TrainerHost(process)
-        assert process.stdin is not None
-        process.stdin.close()
+        try:
+            yield TrainerHost(process)
+        finally:
+            # it may be waiting for a fork that waits for another; they die with it
+            process.kill()
 
 
 def _serve() -> None:
@@ -102,17 +120,19 @@ def _serve() -> None:
             if pid == 0:
                 _become(command, main)
             _answer(pid)
-    # torch takes seconds to leave
-    os._exit(0)
 
 
 def _become(command: dict[str, Any], main: Any) -> None:
     code = 1
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
-        with Path(command["errors"]).open("w") as errors:
+        with Path(command["start"]).with_suffix(".err").open("w") as errors:
             os.dup2(errors.fileno(), 2)
         os.dup2(2, 1)
-        os.environ.update(command["env"])
+        if command["namespace"]:
+            _enter(command["namespace"])
+        if command["gang"]:
+            os.environ.update(Membership(*command["gang"]).environment(0))
         if command["disk"]:
             _mount(*command["disk"])
         code = main([command["start"]])
@@ -140,6 +160,12 @@ def _called(function: Any, words: list[Any]) -> Any:
         text = answer.read()
     os.waitpid(pid, 0)
     return json.loads(text)
+
+
+def _enter(namespace: str) -> None:
+    """Be on another host, as far as the network goes."""
+    with Path("/run/netns", namespace).open() as file:
+        assert ctypes.CDLL(None).setns(file.fileno(), 0) == 0
 
 
 def _mount(directory: str, kibibytes: int) -> None:

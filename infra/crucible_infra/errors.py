@@ -32,6 +32,7 @@ CrucibleError                      exit code 1
 │   └── UnusableTests                 the dataset's own tests cannot be loaded
 ├── TrainingError                  1
 │   ├── NotEnoughMemory               to train this model in this way on this host
+│   ├── GangBroken                    another member of the gang is gone: start it again
 │   └── LossDiverged
 ├── StorageError                   1
 │   ├── DatabaseUnavailable
@@ -220,6 +221,10 @@ class TrainingError(CrucibleError):
 
 class NotEnoughMemory(TrainingError):
     """Training needs more memory than there is."""
+
+
+class GangBroken(TrainingError):
+    """Another member of the gang is gone."""
 
 
 class LossDiverged(TrainingError):

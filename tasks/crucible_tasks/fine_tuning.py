@@ -44,6 +44,9 @@ CHECKPOINT = "checkpoint-"
 #: what the process ends with when it was asked to stop and has left a checkpoint: 128 + SIGTERM
 EXIT_STOPPED = 143
 
+#: what it ends with when another member of its gang is gone: sysexits' "try again"
+EXIT_GANG_BROKEN = 75
+
 #: the base of a job that trains the demo model, whose weights come with the workers
 NANO = "nano"
 

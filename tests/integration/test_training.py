@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
 import shutil
 import signal
-import socket
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,82 +18,14 @@ import pytest
 import tiny_model
 from crucible_infra.errors import InvalidInput
 from crucible_tasks.corpus.corpus import Pair, Part
-from crucible_tasks.fine_tuning import (
-    EXIT_STOPPED,
-    AdapterRecord,
-    TrainingJob,
-    TrainingStep,
-    read_record,
-    read_steps,
-    write_job,
-)
-from crucible_tasks.recipe import Method, Recipe
-from trainer_host import NO_DISK, SmallDisk, TrainerHost, trainer_host
-
-RECIPE = Recipe(
-    rank=4,
-    alpha=8,
-    learning_rate=0.02,
-    max_steps=12,
-    batch=4,
-    sequence_tokens=256,
-    eval_every=4,
-    checkpoint_every=2,
-)
+from crucible_tasks.fine_tuning import EXIT_GANG_BROKEN, EXIT_STOPPED
+from crucible_tasks.recipe import Method
+from hosts import network
+from services import ServiceMissing, free_port
+from trainer_host import NO_DISK, Place, SmallDisk, trainer_host
+from training_bench import RECIPE, Bench
 
 PAIR = Pair("f0.py", "Return nothing.", "return None\n" * 20, Part.TRAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A base, a corpus, a process that forks, and a place for jobs."""
-
-    host: TrainerHost
-    directory: Path
-
-    @property
-    def base(self) -> Path:
-        return self.directory / "base"
-
-    @property
-    def corpus(self) -> Path:
-        return self.directory / "corpus.jsonl"
-
-    def job(self, name: str, recipe: Recipe = RECIPE, base: Path | None = None) -> Path:
-        path = self.directory / f"{name}.json"
-        job = TrainingJob(str(base or self.base), str(self.corpus), recipe, str(self.output(name)))
-        write_job(job, path)
-        return path
-
-    def output(self, name: str) -> Path:
-        return self.directory / name
-
-    def adapter(self, name: str) -> Path:
-        return self.output(name) / "adapter"
-
-    def record(self, name: str) -> AdapterRecord:
-        return read_record(self.adapter(name))
-
-    def steps(self, name: str) -> dict[int, TrainingStep]:
-        return read_steps(self.output(name) / "progress.jsonl")
-
-    def losses(self, name: str) -> dict[int, tuple[float | None, float | None, int]]:
-        return {
-            number: (step.loss, step.held_out_loss, step.tokens)
-            for number, step in self.steps(name).items()
-        }
-
-    def said(self, name: str) -> str:
-        return (self.directory / f"{name}.err").read_text()
-
-    def last_word(self, name: str) -> str:
-        return self.said(name).splitlines()[-1]
-
-    def wait_for(self, name: str, step: int) -> None:
-        deadline = time.monotonic() + 60
-        while step not in self.steps(name):
-            assert time.monotonic() < deadline, self.said(name)
-            time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +35,18 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     (directory / "corpus.jsonl").write_bytes(tiny_model.tiny_corpus((PAIR,)))
     with trainer_host() as host:
         yield Bench(host, directory)
+
+
+@pytest.fixture
+def places() -> Iterator[list[Place]]:
+    """Two hosts that share no network card, or this one twice where that cannot be made."""
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(network("first", "second"))
+        except ServiceMissing:
+            yield [Place("127.0.0.1")] * 2
+        else:
+            yield [Place(host.address, host.namespace) for host in made.hosts.values()]
 
 
 @pytest.fixture(scope="module")
@@ -174,34 +117,34 @@ def test_a_finished_job_is_not_done_again(bench: Bench, whole: str) -> None:
     assert bench.adapter(whole).stat().st_mtime_ns == before
 
 
-def test_two_processes_come_to_the_losses_of_one(bench: Bench, whole: str) -> None:
-    job = bench.job("gang")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    pids = [
-        bench.host.start(
-            job,
-            {
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": "2",
-                "LOCAL_WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(port),
-            },
-            errors=bench.directory / f"gang-{rank}.err",
-        )
-        for rank in range(2)
-    ]
+@pytest.mark.timeout(300)
+def test_a_gang_comes_to_the_losses_of_one_whoever_of_it_dies(
+    bench: Bench, whole: str, places: list[Place]
+) -> None:
+    pids = _start_gang(bench, places)
+    bench.wait_for("gang-0", 5)
+    os.kill(pids[1], signal.SIGKILL)
+    assert [bench.host.wait(pid) for pid in pids] == [EXIT_GANG_BROKEN, -signal.SIGKILL]
+    assert bench.last_word("gang-0").startswith("error: Another member of the gang is gone")
+
+    pids = _start_gang(bench, places)
+    bench.wait_for("gang-0", 9)
+    os.kill(pids[0], signal.SIGKILL)
+    assert [bench.host.wait(pid) for pid in pids] == [-signal.SIGKILL, EXIT_GANG_BROKEN]
+
+    # the first host is another one now: the second holds what it was given
+    assert any((bench.output("gang-1") / "checkpoints").glob("checkpoint-*"))
+    shutil.rmtree(bench.output("gang-0") / "checkpoints")
+    pids = _start_gang(bench, places)
     assert [bench.host.wait(pid) for pid in pids] == [0, 0], bench.said("gang-0")
 
-    alone, together = bench.steps(whole), bench.steps("gang")
+    alone, together = bench.steps(whole), bench.steps("gang-0")
     assert list(together) == list(alone)
     for number in range(1, 13):
         assert together[number].loss == pytest.approx(alone[number].loss, rel=1e-5)
         assert together[number].tokens == alone[number].tokens
     assert together[12].held_out_loss == pytest.approx(alone[12].held_out_loss, rel=1e-5)
+    assert not (bench.output("gang-1") / "progress.jsonl").exists()
 
 
 def test_packed_pieces_do_not_see_each_other(bench: Bench, whole: str) -> None:
@@ -344,6 +287,18 @@ def test_the_need_of_a_large_model_is_known_without_loading_it(bench: Bench) -> 
     assert lora["optimizer"] < 0.5
     assert 20 < lora["row"] < 30
     assert lora["row_checkpointed"] < lora["row"] / 8
+
+
+def _start_gang(bench: Bench, places: list[Place]) -> list[int]:
+    port = free_port()
+    return [
+        bench.host.start(
+            bench.job(f"gang-{rank}"),
+            place=place,
+            gang=(rank, len(places), places[0].address, port),
+        )
+        for rank, place in enumerate(places)
+    ]
 
 
 def _damage(checkpoints: Path) -> None:

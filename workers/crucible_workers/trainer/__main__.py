@@ -1,8 +1,8 @@
 """Runs one training job: `python -m crucible_workers.trainer JOB.json`, alone or by torchrun.
 
 Ends with 0 when the adapter is complete, 143 when it was asked to stop and has left a checkpoint,
-else with the exit code of the error that its last line on stderr tells. Started again with the same
-job it goes on from the last whole checkpoint.
+75 when another member of its gang is gone, else with the exit code of the error that its last line
+on stderr tells. Started again with the same job it goes on from the last whole checkpoint.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 
 from crucible_infra import settings
-from crucible_infra.errors import CrucibleError
-from crucible_tasks.fine_tuning import EXIT_STOPPED, read_job
+from crucible_infra.errors import CrucibleError, GangBroken
+from crucible_tasks.fine_tuning import EXIT_GANG_BROKEN, EXIT_STOPPED, read_job
 from crucible_workers.trainer.stopping import StopRequest
 
 #: what libraries look up before or while they are imported
@@ -55,7 +55,7 @@ def _note(text: str) -> None:
 def _fail(error: CrucibleError) -> int:
     hint = f" ({error.hint})" if error.hint else ""
     sys.stderr.write(f"error: {error.message}{hint}\n")
-    return error.exit_code
+    return EXIT_GANG_BROKEN if isinstance(error, GangBroken) else error.exit_code
 
 
 if __name__ == "__main__":

@@ -6,14 +6,24 @@ import errno
 import traceback
 
 import torch
+from torch import distributed
 
-from crucible_infra.errors import CrucibleError, DiskFull, NotEnoughMemory, TrainingError
+from crucible_infra.errors import (
+    CrucibleError,
+    DiskFull,
+    GangBroken,
+    NotEnoughMemory,
+    TrainingError,
+)
 
 #: out of space, out of quota
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: how safetensors (Rust) and torch's writer (C++) tell that a disk is full
 _FULL_WORDS = ("No space left on device", "os error 28", "os error 122", "unexpected pos")
+
+#: how gloo and NCCL tell that a peer has died or cannot be reached
+_GONE_WORDS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL error")
 
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
@@ -37,6 +47,8 @@ def told(error: Exception) -> CrucibleError:
         word in text for word in _MEMORY_WORDS
     ):
         return NotEnoughMemory("training ran out of memory", hint=LESS_MEMORY)
+    if isinstance(error, distributed.DistError) or any(word in text for word in _GONE_WORDS):
+        return GangBroken(hint="start all members again; they go on from the last checkpoint")
     place = traceback.extract_tb(error.__traceback__)[-1]
     reason = " ".join(text.split())[:300]
     return TrainingError(

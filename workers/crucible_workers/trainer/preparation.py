@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from crucible_workers.trainer.weights import Base, find_base
 from crucible_workers.trainer.work import Work
 
 _GIB = 2**30
+
+#: how long a member waits for the others: loading 70 billion weights from a slow disk takes so long
+_PATIENCE_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,9 @@ def prepare(job: TrainingJob) -> Preparation:
 
 
 def _join() -> Gang:
-    state = PartialState(cpu=not torch.cuda.is_available())
+    # a gang's first word comes after its members have loaded their weights
+    patience = timedelta(seconds=_PATIENCE_SECONDS)
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=patience)
     hosts = told_by_all(socket.gethostname())
     neighbours = hosts.count(socket.gethostname())
     return Gang(state.process_index, state.num_processes, neighbours, state.device)

@@ -39,6 +39,7 @@ from crucible_workers.trainer.held_out import HeldOut
 from crucible_workers.trainer.packing import collator
 from crucible_workers.trainer.preparation import Preparation, prepare, use_threads
 from crucible_workers.trainer.progress import Progress, ProgressFile, memory_in_use
+from crucible_workers.trainer.sharing import last_of_all
 from crucible_workers.trainer.stages import Stages, is_over
 from crucible_workers.trainer.stopping import StopRequest
 from crucible_workers.trainer.weights import attention, computes_in_bfloat16, load
@@ -63,8 +64,8 @@ def train(job: TrainingJob, stop: StopRequest, note: Callable[[str], None]) -> b
         for text in prepared.notes:
             note(text)
     (output / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-    if prepared.gang.leads:
-        remove_partial(output / CHECKPOINTS)
+    # nobody writes one yet: the first waits for all
+    remove_partial(output / CHECKPOINTS)
     try:
         return _Training(job, prepared, stop).run()
     finally:
@@ -92,7 +93,7 @@ class _Training:
 
     def run(self) -> bool:
         """Train to the end, unless it is asked to stop."""
-        last = self._last_of_all()
+        last = last_of_all(self._output / CHECKPOINTS, self._identity)
         trainer = self._trainer()
         before = trainer.ask_held_out()
         if last is None and self._prepared.gang.leads:
@@ -105,12 +106,6 @@ class _Training:
         if self._prepared.gang.leads:
             self._finish(before)
         return True
-
-    def _last_of_all(self) -> Checkpoint | None:
-        """The last checkpoint that every host of the gang holds."""
-        own = {checkpoint.step: checkpoint for checkpoint in self._whole()}
-        common = set.intersection(*(set(steps) for steps in told_by_all([*own])))
-        return own[max(common)] if common else None
 
     def _whole(self) -> list[Checkpoint]:
         return whole_checkpoints(self._output / CHECKPOINTS, self._identity)
@@ -219,6 +214,8 @@ def _arguments(directory: Path, recipe: Recipe, prepared: Preparation) -> SFTCon
         per_device_train_batch_size=prepared.plan.micro_batch,
         gradient_accumulation_steps=rows // prepared.plan.micro_batch,
         average_tokens_across_devices=True,
+        # every adapter takes part in every step, and looking for others costs a tenth
+        ddp_find_unused_parameters=False,
         learning_rate=recipe.rate,
         lr_scheduler_type=_SCHEDULES[recipe.schedule],
         warmup_steps=_warmup_steps(recipe, steps),
