@@ -106,11 +106,6 @@ def _recipe(file: str | None, base: str, flags: dict[str, Any]) -> Recipe:
     from crucible_tasks.fine_tuning import NANO
     from crucible_tasks.recipe import TOY, Recipe, read_recipe
 
-    recipe = Recipe() if file is None else read_recipe(file)
-    if max_steps is not None:
-        recipe = replace(recipe, max_steps=max_steps)
-    return recipe if seed is None else replace(recipe, seed=seed)
-
     usual = TOY if base == NANO else Recipe()
     recipe = usual if file is None else read_recipe(file)
     return replace(recipe, **{name: one for name, one in flags.items() if one is not None})
