@@ -89,6 +89,16 @@ class TrainingStep:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOutFile:
+    """How well one held-out file is predicted; losses are sums over its tokens."""
+
+    path: str
+    tokens: int
+    loss_before: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterRecord:
     """Where an adapter comes from and what it did to the held-out files."""
 
@@ -113,6 +123,8 @@ class AdapterRecord:
     notes: tuple[str, ...]
     #: of the libraries that trained it
     versions: dict[str, str]
+    #: the same held-out losses, file by file
+    held_out_files: tuple[HeldOutFile, ...] = ()
 
 
 class FineTuneState(StrEnum):

@@ -66,6 +66,12 @@ def test_a_training_gains_and_its_record_says_what(bench: Bench, whole: str) -> 
     assert steps[12].loss < steps[1].loss - 0.5
     assert record.held_out_loss == steps[record.kept_step].held_out_loss
     assert record.held_out_loss_before == steps[0].held_out_loss
+    files = record.held_out_files
+    assert len(files) == 6
+    assert sum(one.loss for one in files) / sum(one.tokens for one in files) == pytest.approx(
+        record.held_out_loss
+    )
+    assert sum(one.loss_before for one in files) > sum(one.loss for one in files)
     assert record.perplexity is not None
     assert record.perplexity_before is not None
     assert record.perplexity == pytest.approx(math.exp(record.held_out_loss or 0))

@@ -58,7 +58,10 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
     """A fine-tune as one object for programs."""
     from dataclasses import asdict
 
-    row, adapter = info.row, info.adapter
+    from crucible_tasks.perplexity import perplexity_change
+
+    row, adapter, record = info.row, info.adapter, _record(info)
+    change = None if record is None else perplexity_change(record.held_out_files)
     return {
         "fine_tune": row.id,
         "name": row.name,
@@ -73,6 +76,7 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
         "seconds": info.seconds,
         "artifact": None if adapter is None else adapter.artifact,
         "record": None if adapter is None else adapter.record,
+        "perplexity_change": None if change is None else asdict(change),
         "proof": [
             {
                 "role": str(one.part.role),
@@ -147,15 +151,17 @@ def _words(info: FineTuneInfo, found: Sequence[PartFound]) -> str:
 
 
 def _held_out(info: FineTuneInfo) -> str:
+    from crucible_tasks.perplexity import perplexity_change
+
     record = _record(info)
     if record is None:
         return ""
     if record.perplexity is None or record.perplexity_before is None:
         return "nothing was held out, so nothing tells how well it predicts files it has not seen"
-    change = record.perplexity / record.perplexity_before - 1
+    found = perplexity_change(record.held_out_files)
     return (
         f"files it has not seen: perplexity {record.perplexity_before:.2f} before, "
-        f"{record.perplexity:.2f} after ({100 * change:+.0f} %)"
+        f"{record.perplexity:.2f} after" + (f"; {found.sentence}" if found else "")
     )
 
 

@@ -206,8 +206,18 @@ def _corpus(wish: Wish, private: Dataset | None, voice: Voice) -> Corpus:
         voice.warn(note)
     if not corpus.documents:
         raise corpus_build.empty(wish.directory, corpus)
-    voice.talk(corpus_report.summary(corpus))
+    voice.talk(_short(corpus_report.summary(corpus)))
     return corpus
+
+
+def _short(report: str) -> str:
+    """The report without each function that a benchmark keeps out: those are a hundred lines."""
+    lines = report.splitlines()
+    kept = [line for line in lines if not line.startswith("  removed ")]
+    removed = len(lines) - len(kept)
+    return "\n".join(
+        kept + ([f"removed {plural(removed, 'overlap')} with them"] if removed else [])
+    )
 
 
 def _travelling(base: str, voice: Voice) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from crucible_tasks.fine_tuning import RECORD, AdapterRecord
+from crucible_tasks.fine_tuning import RECORD, AdapterRecord, HeldOutFile
 from crucible_workers.trainer.checkpoints import Checkpoint
+from crucible_workers.trainer.held_out import FileLoss
 
 #: what a checkpoint holds for its own continuation
 _ONLY_FOR_TRAINING = (
@@ -19,6 +20,7 @@ _ONLY_FOR_TRAINING = (
     "scaler.pt",
     "rng_state*",
     "trainer_state.json",
+    "held_out.json",
     "training_args.bin",
     "whole.json",
     "README.md",
@@ -43,6 +45,17 @@ def finish(checkpoint: Checkpoint, record: AdapterRecord, directory: Path) -> No
     shutil.copytree(checkpoint.directory, new, ignore=shutil.ignore_patterns(*_ONLY_FOR_TRAINING))
     (new / RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2))
     new.rename(directory)
+
+
+def held_out_files(
+    before: dict[str, FileLoss], after: dict[str, FileLoss]
+) -> tuple[HeldOutFile, ...]:
+    """Every file that was asked both times."""
+    return tuple(
+        HeldOutFile(path, one.tokens, before[path].loss, one.loss)
+        for path, one in after.items()
+        if path in before and one.tokens
+    )
 
 
 def perplexity(loss: float | None) -> float | None:

@@ -18,8 +18,10 @@ from transformers import TrainerCallback
 
 from crucible_infra.errors import InvalidInput
 from crucible_tasks.fine_tuning import WHOLE as _WHOLE
+from crucible_workers.trainer.held_out import FileLoss, HeldOut
 
 _STATE = "trainer_state.json"
+_FILES = "held_out.json"
 
 
 class _Manifest(msgspec.Struct, frozen=True):
@@ -43,6 +45,14 @@ class Checkpoint:
 
     directory: Path
     step: int
+
+    def held_out_files(self) -> dict[str, FileLoss]:
+        """The same file by file, of this checkpoint's step; none where it was not asked."""
+        try:
+            content = (self.directory / _FILES).read_bytes()
+        except FileNotFoundError:
+            return {}
+        return msgspec.json.decode(content, type=dict[str, FileLoss])
 
     def held_out_losses(self) -> dict[int, float]:
         """What the held-out files said until then, by step."""
@@ -83,9 +93,10 @@ def remove_partial(directory: Path) -> None:
 class MakeWhole(TrainerCallback):
     """Declares each checkpoint whole once all processes have written theirs."""
 
-    def __init__(self, directory: Path, job: str) -> None:
+    def __init__(self, directory: Path, job: str, held_out: HeldOut | None) -> None:
         self._directory = directory
         self._job = job
+        self._held_out = held_out
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write `whole.json`."""
@@ -95,11 +106,14 @@ class MakeWhole(TrainerCallback):
         if not state.is_world_process_zero:
             return
         new = self._directory / f"checkpoint-{state.global_step}"
-        declare_whole(new, self._job)
-        # only now, and never the best
         losses = {
             entry["step"]: entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry
         }
+        # it was asked in this very step, before the checkpoint
+        if self._held_out is not None and state.global_step in losses:
+            (new / _FILES).write_bytes(msgspec.json.encode(self._held_out.files))
+        declare_whole(new, self._job)
+        # only now, and never the best
         best = min(losses, key=losses.__getitem__) if losses else None
         for old in self._directory.glob("checkpoint-*"):
             if old != new and old.name != f"checkpoint-{best}":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crucible_infra.errors import InvalidInput
 from crucible_tasks import fim
@@ -31,6 +31,8 @@ class Example:
 
     ids: list[int]
     labels: list[int]
+    #: of its document
+    path: str = ""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,8 @@ def _of_documents(
             if filled is not None:
                 yield filled
             else:
-                yield _plain(piece, tokens, is_last=number == len(pieces) - 1)
+                is_last = number == len(pieces) - 1
+                yield replace(_plain(piece, tokens, is_last=is_last), path=document.path)
 
 
 def _plain(piece: str, tokens: Tokens, *, is_last: bool) -> Example:

@@ -18,7 +18,7 @@ from accelerate import PartialState
 from crucible_infra.errors import InvalidInput
 from crucible_tasks.corpus.corpus import Corpus, decode
 from crucible_tasks.fine_tuning import TrainingJob
-from crucible_workers.trainer.examples import Examples, build_examples
+from crucible_workers.trainer.examples import Example, Examples, build_examples
 from crucible_workers.trainer.gathering import told_by_all
 from crucible_workers.trainer.memory import Plan, available_bytes, plan, rehearse
 from crucible_workers.trainer.packing import Schedule, pack, schedule
@@ -59,6 +59,7 @@ class Preparation:
     tokens: Tokens
     rows: Any
     held_out_rows: Any
+    held_out: list[Example]
     schedule: Schedule
     plan: Plan
     work: Work
@@ -96,6 +97,7 @@ def prepare(job: TrainingJob) -> Preparation:
         tokens,
         rows,
         pack(examples.held_out, recipe) if examples.held_out else None,
+        examples.held_out,
         steps,
         memory_plan,
         rehearsal.work,

@@ -26,7 +26,13 @@ from crucible_tasks.fine_tuning import (
     TrainingStep,
 )
 from crucible_tasks.recipe import Choice, Recipe
-from crucible_workers.trainer.adapter import best_of, finish, library_versions, perplexity
+from crucible_workers.trainer.adapter import (
+    best_of,
+    finish,
+    held_out_files,
+    library_versions,
+    perplexity,
+)
 from crucible_workers.trainer.adapting import adapter_shape
 from crucible_workers.trainer.checkpoints import (
     Checkpoint,
@@ -35,7 +41,7 @@ from crucible_workers.trainer.checkpoints import (
     whole_checkpoints,
 )
 from crucible_workers.trainer.gathering import told_by_all
-from crucible_workers.trainer.held_out import HeldOut
+from crucible_workers.trainer.held_out import FileLoss, HeldOut
 from crucible_workers.trainer.packing import collator
 from crucible_workers.trainer.preparation import Preparation, prepare, use_threads
 from crucible_workers.trainer.progress import Progress, ProgressFile, memory_in_use
@@ -84,18 +90,20 @@ class _Training:
         self._identity = prepared.identity(job)
         self._collate = collator(prepared.tokens.padding, attention(prepared.gang.device))
         self._held_out = (
-            HeldOut(prepared.held_out_rows, self._collate)
+            HeldOut(prepared.held_out_rows, prepared.held_out, self._collate)
             if prepared.held_out_rows is not None
             else None
         )
         self._file = ProgressFile(self._output / PROGRESS)
         self._began = time.monotonic()
+        self._files_before: dict[str, FileLoss] = {}
 
     def run(self) -> bool:
         """Train to the end, unless it is asked to stop."""
         last = last_of_all(self._output / CHECKPOINTS, self._identity)
         trainer = self._trainer()
         before = trainer.ask_held_out()
+        self._files_before = {} if self._held_out is None else self._held_out.files
         if last is None and self._prepared.gang.leads:
             self._file.write(self._step_0(before))
         if not self._is_done():
@@ -133,7 +141,7 @@ class _Training:
             callbacks=[
                 Stages(recipe, steps, self._stop, holds_out=self._held_out is not None),
                 Progress(self._file, prepared.schedule, prepared.work, prepared.gang.size),
-                MakeWhole(self._output / CHECKPOINTS, self._identity),
+                MakeWhole(self._output / CHECKPOINTS, self._identity, self._held_out),
             ],
             held_out=self._held_out,
         )
@@ -167,6 +175,7 @@ class _Training:
             perplexity=perplexity(loss),
             notes=tuple(notes),
             versions=library_versions(),
+            held_out_files=held_out_files(self._files_before, best.held_out_files()),
         )
         finish(best, record, self._output / ADAPTER)
 
