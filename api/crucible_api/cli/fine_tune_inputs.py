@@ -215,9 +215,9 @@ def _short(report: str) -> str:
     lines = report.splitlines()
     kept = [line for line in lines if not line.startswith("  removed ")]
     removed = len(lines) - len(kept)
-    return "\n".join(
-        kept + ([f"removed {plural(removed, 'overlap')} with them"] if removed else [])
-    )
+    if removed:
+        kept.append(f"removed {plural(removed, 'overlap')} with them")
+    return "\n".join(kept)
 
 
 def _travelling(base: str, voice: Voice) -> str:

@@ -17,6 +17,7 @@ COMMANDS = (
     Listed("compare", "is run B better than run A on the same challenges?", f"{_HERE}.compare"),
     Listed("fine-tune", "train a model on a source tree, prove the gain", f"{_HERE}.fine_tune"),
     Listed("fine-tunes", "list, show, follow, stop, resume", f"{_HERE}.fine_tunes"),
+    Listed("demo", "all of it with a toy, on this host, within minutes", f"{_HERE}.demo"),
     Listed("runs", "list, show, follow, pause, stop, resume, export, …", f"{_HERE}.runs"),
     Listed("sweeps", "list and show runs that were planned together", f"{_HERE}.sweeps"),
     Listed("models", "what answers on this host, or what a model spec means", f"{_HERE}.models"),
