@@ -19,7 +19,7 @@ setup: $(VENV)/installed ## make an environment in .venv and install crucible in
 
 develop: $(VENV)/developing ## the same, with what tests and checks need
 
-benchmark: setup ## benchmark a model on the real HumanEval, or prove the installation
+benchmark: setup ## benchmark a model on the real HumanEval; a toy where no server answers
 	@$(BIN)/crucible benchmark
 
 test: develop ## run every test; brings its own Redis and Postgres

@@ -32,9 +32,9 @@ from crucible_infra.errors import FineTuneNotFound, InvalidInput, NameTaken
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
-from crucible_tasks.fine_tuning import FineTuneState
+from crucible_tasks.fine_tuning import NANO, FineTuneState
 from crucible_tasks.planning import new_id
-from crucible_tasks.recipe import Recipe
+from crucible_tasks.recipe import Method, Recipe
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -247,7 +247,17 @@ def registered_model(database: Database, name: str) -> AdapterRow | None:
 def spec_of(adapter: AdapterRow) -> str:
     """The spec that samples a registered model, on any host of its cluster."""
     artifact = f"artifact:{adapter.artifact}"
-    return f"hf:{artifact}" if adapter.is_whole else f"hf:{adapter.base}+{artifact}"
+    if adapter.is_whole:
+        return f"hf:{artifact}"
+    return f"{base_spec(adapter)}+{artifact}"
+
+
+def base_spec(adapter: AdapterRow) -> str:
+    """The spec that samples what a registered model was trained from, by the same client."""
+    # the toy is sampled without torch, unless its adapter is of a kind that only peft can add
+    if adapter.base == NANO and adapter.record["recipe"]["method"] == Method.LORA:
+        return NANO
+    return f"hf:{adapter.base}"
 
 
 def state_of(row: FineTuneRow) -> FineTuneState:

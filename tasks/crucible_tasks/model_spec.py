@@ -7,6 +7,7 @@ hf:PATH_OR_ID[+ADAPTER] weights on disk, in the hub's cache or in the store (art
 replay:FILE             recorded completions
 reference               the dataset's own solutions
 nano[:DIRECTORY]        the built-in toy model, or weights of its kind, sampled without torch
+nano+ADAPTER            the same with a LoRA adapter: a directory, or artifact:DIGEST
 NAME                    whichever server on the usual ports has a model of this name
 
 `?style=base` or `?style=chat` after a server's NAME or after `hf:` overrides how prompts are made.
@@ -52,7 +53,7 @@ class ModelSpec:
     name: str = ""
     #: without a slash at its end; None where the usual place is meant
     url: str | None = None
-    #: `hf` only
+    #: `hf` and `nano` only
     adapter: str | None = None
     #: "base", "chat" or None: the model's server and name decide
     style: str | None = None
@@ -71,7 +72,8 @@ class ModelSpec:
             case ModelKind.REPLAY:
                 return f"replay:{self.name}"
             case ModelKind.NANO:
-                return f"nano:{self.name}" if self.name else "nano"
+                place = f":{self.name}" if self.name else ""
+                return f"nano{place}" + (f"+{self.adapter}" if self.adapter else "")
             case _:
                 return f"{self.kind}:{place}{self.name}{style}"
 
@@ -82,7 +84,7 @@ def parse(text: str) -> ModelSpec:
     if not spec or not spec.isprintable():
         raise InvalidModelSpec(f"{text!r} is not a model spec", hint=f"write {FORMS}")
     head, colon, rest = spec.partition(":")
-    match head if colon else spec:
+    match "nano" if spec.startswith("nano+") else head if colon else spec:
         case "reference" | "nano":
             return _of_ours(spec, rest)
         case "replay":
@@ -125,6 +127,9 @@ def normalise_url(text: str, default_path: str) -> str:
 def _of_ours(spec: str, rest: str) -> ModelSpec:
     if spec == "nano":
         return ModelSpec(ModelKind.NANO)
+    if spec.startswith("nano+"):
+        adapter = _present(spec, spec.removeprefix("nano+"), "an adapter after +")
+        return ModelSpec(ModelKind.NANO, adapter=adapter)
     if spec.startswith("nano"):
         return ModelSpec(ModelKind.NANO, _present(spec, rest, "a directory"))
     if spec != "reference":

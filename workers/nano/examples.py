@@ -22,7 +22,7 @@ from small_functions import small_functions
 _PIPELINES = 0.35
 
 #: share of texts that are a file of several functions, as those of a real project are
-_FILES = 0.06
+_FILES = 0.08
 
 #: functions in the dataset of what was held out
 _HELD_OUT = 80

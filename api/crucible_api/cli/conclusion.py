@@ -113,11 +113,11 @@ def _proved(
     from crucible_api import proof as proofs
     from crucible_api.cli import following
     from crucible_api.cli.model_choice import describe
-    from crucible_api.fine_tunes import spec_of
+    from crucible_api.fine_tunes import base_spec, spec_of
 
     assert info.adapter is not None
     if not proof.run_ids:
-        base, new = describe(f"hf:{info.row.base}"), describe(spec_of(info.adapter))
+        base, new = describe(base_spec(info.adapter)), describe(spec_of(info.adapter))
         proof = proofs.planned(runs, proof, base, new)
         fine_tunes.note_proof(info.row.id, msgspec.to_builtins(proof))
     wanted = [one for one in proof.run_ids if not _is_finished(runs, one)]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: answers per challenge of a proof: pass@1 of one challenge to a fifth
 DEFAULT_PROOF_N = 5
 
+#: flags that win over a recipe's file
+_OF_RECIPE = ("max_steps", "seed")
+
 EPILOG = """\b
 Examples:
   crucible fine-tune --model codellama:7b --directory ./src --new-model-name my-project-codellama
@@ -91,18 +94,20 @@ def command(voice: Voice, *, is_detached: bool, **rest: Any) -> None:
             "--detach needs a cluster: without CRUCIBLE_BROKER_URL this process trains",
             hint="leave --detach out; Ctrl-C keeps everything for crucible fine-tunes resume",
         )
-    recipe = _recipe(rest.pop("recipe_file"), rest.pop("max_steps"), rest.pop("seed"))
+    file, flags = rest.pop("recipe_file"), {name: rest.pop(name) for name in _OF_RECIPE}
     wish = Wish(**rest)
     fine_tunes = open_fine_tunes(current())
     base = check(wish, fine_tunes)
+    recipe = _recipe(file, base, flags)
     _carry_out(fine_tunes, wish, base, recipe, voice, is_detached=is_detached)
 
 
-def _recipe(file: str | None, max_steps: int | None, seed: int | None) -> Recipe:
-    from crucible_tasks.recipe import Recipe, read_recipe
+def _recipe(file: str | None, base: str, flags: dict[str, Any]) -> Recipe:
+    from crucible_tasks.fine_tuning import NANO
+    from crucible_tasks.recipe import TOY, Recipe, read_recipe
 
-    recipe = Recipe() if file is None else read_recipe(file)
-    flags = {"max_steps": max_steps, "seed": seed}
+    usual = TOY if base == NANO else Recipe()
+    recipe = usual if file is None else read_recipe(file)
     return replace(recipe, **{name: one for name, one in flags.items() if one is not None})
 
 

@@ -58,11 +58,13 @@ class TrainingMeter:
 
     def hear(self, steps: Iterable[StepRow]) -> None:
         """Take the steps that are new, and show the last of them if it is time to."""
-        is_first = not self._recent
+        is_first, is_new = not self._recent, False
         for step in steps:
             self._recent.append(step)
             self._held_out = step.held_out_loss or self._held_out
-        if not self._recent:
+            is_new = True
+        # what was told already is no news, however long ago
+        if not is_new:
             return
         now, share = self._clock(), self._share
         if self._voice.has_bar:
@@ -70,10 +72,8 @@ class TrainingMeter:
                 self._told_at = now
                 self._draw()
             return
-        if (
-            share - self._told_share >= LINE_EVERY_SHARE - 1e-9
-            or now - self._told_at >= LINE_EVERY_SECONDS
-        ):
+        is_due = share - self._told_share >= LINE_EVERY_SHARE - 1e-9 or share >= 1
+        if is_due or now - self._told_at >= LINE_EVERY_SECONDS:
             self._told_at, self._told_share = now, share
             self._voice.talk(self._text())
 

@@ -70,7 +70,7 @@ def test_half_a_character_is_replaced() -> None:
     [
         ({"model": {"type": "WordPiece"}}, "not a byte-level BPE"),
         ({"pre_tokenizer": {"type": "Metaspace"}}, "not a byte-level BPE"),
-        ({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True}}, "not a byte-level"),
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{}]}}, "not a byte-level"),
         ({"model": {"type": "BPE", "vocab": {}}}, "not a tokenizer: KeyError"),
         ({"pre_tokenizer": None}, "not a tokenizer: TypeError"),
     ],

@@ -31,7 +31,7 @@ def open_model(spec: str, dataset: str | None, patience: Patience | None = None)
         case ModelKind.NANO:
             from crucible_workers.models.nano import open_nano  # noqa: PLC0415
 
-            return open_nano(wanted.name)
+            return open_nano(wanted.name, wanted.adapter)
         case ModelKind.HF:
             return _open_weights(wanted, waiting)
         case _:

@@ -8,10 +8,11 @@ from pathlib import Path
 from crucible_infra.errors import ContextOverflow, InvalidModelSpec, RequestRefused
 from crucible_tasks.completion import Completion, Finish
 from crucible_tasks.generation import ModelIdentity
-from crucible_workers import nano
+from crucible_workers import nano, weight_files
 from crucible_workers.models import style
 from crucible_workers.models.fingerprint import digest_of, sha256
 from crucible_workers.models.interface import Model, SampleRequest
+from crucible_workers.nano.low_rank import WEIGHTS
 from crucible_workers.nano.sampler import LARGEST_BATCH, Sampler, Text
 
 #: tokens of an answer; the longest function it was taught has some 100, and what goes on for
@@ -64,22 +65,26 @@ class NanoModel(Model):
         self._sampler = None
 
 
-def open_nano(name: str) -> NanoModel:
-    """Read the built-in weights, or those of a directory.
+def open_nano(name: str, adapter: str | None = None) -> NanoModel:
+    """Read the built-in weights, or those of a directory, and an adapter's.
 
     Raises InvalidModelSpec when there is no such directory, FormatError for weights of another
-    kind.
+    kind, StorageError for an adapter that cannot be fetched.
     """
     directory = Path(name).expanduser().absolute() if name else nano.weights_directory()
     if not directory.is_dir():
         hint = "nano:DIRECTORY wants weights as transformers saves them; nano alone is built in"
         raise InvalidModelSpec(f"{directory} is no directory", hint=hint)
-    sampler = nano.load(directory)
+    trained = None if adapter is None else weight_files.locate(adapter)
+    sampler = nano.load(directory, trained)
     shape = sampler.model.shape
     weights, tokenizer = directory / "model.safetensors", directory / "tokenizer.json"
     parts = {"weights": sha256(weights.read_bytes()), "tokenizer": sha256(tokenizer.read_bytes())}
+    if trained is not None:
+        parts["adapter"] = sha256((trained / WEIGHTS).read_bytes())
+    place = f":{directory}" if name else ""
     identity = ModelIdentity(
-        spec=f"nano:{directory}" if name else "nano",
+        spec=f"nano{place}" + (f"+{weight_files.full_name(adapter)}" if adapter else ""),
         name=directory.name if name else "nano",
         server="built in",
         digest=digest_of(parts),

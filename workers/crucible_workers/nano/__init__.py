@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crucible_workers.nano.sampler import Sampler
 
 #: of `weights/model.safetensors`, as `workers/nano/train.py` printed it
-SHA256 = "3228f406ee2777176ff3e853ef7862fadd9ccae0ca3fd30e6b2789a9031fbd1d"
+SHA256 = "d2b382181066fbbd33c0684e4e77e38b2e5f93bc45a47271bfc1aefc02325096"
 
 
 def weights_directory() -> Path:
@@ -23,8 +23,8 @@ def weights_directory() -> Path:
     return Path(__file__).with_name("weights")
 
 
-def load(directory: Path | None = None) -> Sampler:
-    """Read nano, or any plain Llama with a byte-level tokenizer; needs numpy.
+def load(directory: Path | None = None, adapter: Path | None = None) -> Sampler:
+    """Read nano, or any plain Llama with a byte-level tokenizer, and its adapter; needs numpy.
 
     Raises FormatError for a directory that holds something else.
     """
@@ -34,4 +34,4 @@ def load(directory: Path | None = None) -> Sampler:
     from crucible_workers.nano.tokenizer import read_tokenizer  # noqa: PLC0415
 
     place = directory or weights_directory()
-    return Sampler(read_llama(place), read_tokenizer(place / "tokenizer.json"))
+    return Sampler(read_llama(place, adapter), read_tokenizer(place / "tokenizer.json"))

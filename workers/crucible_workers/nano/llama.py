@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crucible_infra.errors import FormatError
+from crucible_workers.nano.low_rank import add_adapter
 from crucible_workers.nano.weight_file import Array, read_tensors
 
 Integers = NDArray[np.int64]
@@ -169,8 +170,11 @@ class _Seen:
     length: int
 
 
-def read_llama(directory: Path) -> Llama:
-    """Read `config.json` and `model.safetensors`; raises FormatError for another architecture."""
+def read_llama(directory: Path, adapter: Path | None = None) -> Llama:
+    """Read `config.json` and `model.safetensors`, and add an adapter.
+
+    Raises FormatError for another architecture.
+    """
     path = directory / "config.json"
     try:
         shape = _shape(json.loads(path.read_bytes()), path)
@@ -180,7 +184,8 @@ def read_llama(directory: Path) -> Llama:
         raise FormatError.at(path, None, f"not a Llama's configuration: {error!r}") from error
     weights = directory / "model.safetensors"
     try:
-        return Llama(shape, read_tensors(weights))
+        tensors = read_tensors(weights)
+        return Llama(shape, tensors if adapter is None else add_adapter(tensors, adapter))
     except (KeyError, ValueError) as error:
         raise FormatError.at(weights, None, f"not a Llama's weights: {error!r}") from error
 

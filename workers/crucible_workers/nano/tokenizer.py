@@ -1,4 +1,4 @@
-"""Byte-level BPE as GPT-2 has it, read from a `tokenizer.json`: text to tokens and back."""
+"""Byte-level BPE as Qwen2 has it, read from a `tokenizer.json`: text to tokens and back."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ _REMEMBERED = 10_000
 #: what \s is to the tokenizers' own engine; Python's counts the separators of ASCII too
 _BLANK = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
-#: GPT-2's rule for cutting a text into words, before bytes are merged within each
+#: Qwen2's rule for cutting a text into words, before bytes are merged within each
+_RULE = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+#: the same for Python, which has no classes of characters by Unicode's categories
 _WORDS = (
-    "'s|'t|'re|'ve|'m|'ll|'d| ?[{letters}]+| ?[{numbers}]+"
-    "| ?[^{blank}{letters}{numbers}]+|[{blank}]+(?![^{blank}])|[{blank}]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n{letters}{numbers}]?[{letters}]+|[{numbers}]"
+    r"| ?[^{blank}{letters}{numbers}]+[\r\n]*"
+    r"|[{blank}]*[\r\n]+|[{blank}]+(?![^{blank}])|[{blank}]+"
 )
 
 
@@ -82,10 +88,9 @@ def read_tokenizer(path: Path) -> Tokenizer:
     """Read a byte-level BPE; raises FormatError for any other tokenizer."""
     try:
         content = json.loads(path.read_bytes())
-        model, words = content["model"], content["pre_tokenizer"]
-        is_ours = model["type"] == "BPE" and words["type"] == "ByteLevel"
-        if not is_ours or words["add_prefix_space"] or not words.get("use_regex", True):
-            raise FormatError.at(path, None, "not a byte-level BPE as GPT-2 has it")
+        model = content["model"]
+        if model["type"] != "BPE" or not _cuts_by_our_rule(content["pre_tokenizer"]):
+            raise FormatError.at(path, None, "not a byte-level BPE as Qwen2 has it")
         found = Tokenizer(model["vocab"], [_pair(merge) for merge in model["merges"]])
         found.special = {token["content"]: token["id"] for token in content["added_tokens"]}
         found.start = _start(content["post_processor"])
@@ -94,6 +99,15 @@ def read_tokenizer(path: Path) -> Tokenizer:
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError.at(path, None, f"not a tokenizer: {error!r}") from error
     return found
+
+
+def _cuts_by_our_rule(words: dict[str, Any]) -> bool:
+    if words["type"] != "Sequence" or len(words["pretokenizers"]) != 2:
+        return False
+    split, spelling = words["pretokenizers"]
+    is_split = split["type"] == "Split" and split["behavior"] == "Isolated" and not split["invert"]
+    is_spelt = spelling["type"] == "ByteLevel" and not spelling["add_prefix_space"]
+    return is_split and is_spelt and split["pattern"].get("Regex") == _RULE
 
 
 def _pair(merge: str | list[str]) -> tuple[str, str]:

@@ -1,0 +1,133 @@
+"""`crucible fine-tune` with the real trainer, on a real tree: trained, registered, proved, used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commandline import Crucible, at_home
+from crucible_tasks import demo_repository
+from crucible_tasks.challenges import open_dataset, select, write_rows
+
+#: the first test waits for the training
+pytestmark = pytest.mark.timeout(400)
+
+#: few and short steps: enough to be seen
+RECIPE = """\
+learning_rate: 0.0015
+max_steps: 12
+batch: 8
+sequence_tokens: 256
+eval_every: 4
+threads: 1
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree, its private benchmark, a few challenges from elsewhere, a recipe."""
+    directory = tmp_path_factory.mktemp("fine-tune")
+    demo_repository.write(directory / "orchard")
+    private = select(demo_repository.private_challenges(), limit=6)
+    (directory / "private.jsonl").write_bytes(write_rows(private))
+    elsewhere = select(open_dataset("starter"), limit=4)
+    (directory / "elsewhere.jsonl").write_bytes(write_rows(elsewhere))
+    (directory / "recipe.yaml").write_text(RECIPE)
+    (directory / "home").mkdir()
+    return directory
+
+
+@pytest.fixture(scope="module")
+def mine(place: Path) -> Crucible:
+    """One home for all, with one fine-tune in it."""
+    crucible = at_home(place / "home")
+    crucible.environment["OMP_NUM_THREADS"] = "1"
+    return crucible
+
+
+@pytest.fixture(scope="module")
+def told(place: Path, mine: Crucible) -> dict[str, object]:
+    """What the command says of it."""
+    words = ["--model", "nano", "--directory", str(place / "orchard"), "--proof-n", "1"]
+    words += ["--new-model-name", "my-orchard", "--recipe", str(place / "recipe.yaml")]
+    words += ["--private", str(place / "private.jsonl")]
+    words += ["--proof-dataset", str(place / "elsewhere.jsonl")]
+    said = mine("fine-tune", *words, "--json")
+    assert said.code == 0, said.err
+    assert "step 12/12" in said.err
+    found: dict[str, object] = json.loads(said.out)
+    return found
+
+
+def test_it_trains_and_says_in_words_what_it_gained(
+    told: dict[str, object], mine: Crucible
+) -> None:
+    shown = json.loads(mine("fine-tunes", "show", "my-orchard", "--steps", "--json").out)
+    losses = [step["loss"] for step in shown["steps"] if step["step"]]
+    record = told["record"]
+    assert isinstance(record, dict)
+
+    assert told["state"] == "finished"
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+    assert record["perplexity"] < 0.9 * record["perplexity_before"]
+    proof = told["proof"]
+    assert isinstance(proof, list)
+    assert [part["role"] for part in proof] == ["private", "elsewhere"]
+    assert all(part["base"]["challenges"] == part["new"]["challenges"] for part in proof)
+    answer = str(told["answer"])
+    for words in ("files it has not seen", "better on this codebase?", "worse elsewhere"):
+        assert words in answer
+
+
+def test_the_new_name_answers_wherever_a_model_is_named(
+    told: dict[str, object], place: Path, mine: Crucible
+) -> None:
+    said = mine(
+        *("benchmark", "--model", "my-orchard", "--json"),
+        *("--dataset", str(place / "elsewhere.jsonl"), "--limit", "2"),
+    )
+    listed = json.loads(mine("models", "--json").out)
+
+    assert said.code == 0, said.err
+    run = json.loads(said.out)
+    assert run["coverage"] == 1.0
+    assert str(told["artifact"]) in run["model"]
+    assert listed[0]["spec"] == "my-orchard"
+
+
+REFUSED = {
+    "a name that is taken": (["--model", "nano"], "a model called my-orchard already"),
+    "no such model": (["--model", "my-own", "--new-model-name", "x"], "--base-weights"),
+    "not a model": (
+        ["--model", "nano", "--base-weights", "{orchard}", "--new-model-name", "x"],
+        "is not a model: it has no config.json",
+    ),
+    "an empty tree": (
+        ["--model", "nano", "--directory", "{home}", "--new-model-name", "x", "--no-proof"],
+        "nothing is left to train on",
+    ),
+    "a name that means something": (["--model", "nano", "--new-model-name", "nano"], "be called"),
+    "nobody to leave it to": (["--model", "nano", "--detach"], "--detach needs a cluster"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_trained_is_refused_in_one_line(
+    case: str, told: dict[str, object], place: Path, mine: Crucible
+) -> None:
+    assert told
+    words, problem = REFUSED[case]
+    (place / "empty").mkdir(exist_ok=True)
+    places = {"orchard": place / "orchard", "home": place / "empty"}
+    before = mine("fine-tunes", "list", "--json").out
+    said = mine(
+        *("fine-tune", "--directory", str(place / "orchard"), "--new-model-name", "my-orchard"),
+        *(word.format(**places) for word in words),
+    )
+
+    assert said.code == 2
+    assert problem in said.err
+    assert sum(line.startswith("error: ") for line in said.err.splitlines()) == 1
+    assert mine("fine-tunes", "list", "--json").out == before
