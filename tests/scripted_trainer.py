@@ -51,9 +51,7 @@ def _next(state: int, step: int) -> int:
 def main(seconds: str, manner: str, path: str) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: _asked.append(number))
     if manner == "refuse":
-        sys.stderr.write(
-            "note: it looks\nerror: tiny is not a model (name another)\n"
-        )
+        sys.stderr.write("note: it looks\nerror: tiny is not a model (name another)\n")
         return 2
     job = read_job(Path(path))
     output, steps = Path(job.output), job.recipe.max_steps or 10
