@@ -202,10 +202,11 @@ def test_every_method_trains(bench: Bench, method: Method) -> None:
         ("diverging", {"learning_rate": 1e30}, 1, ("no longer a number", "learning_rate")),
         ("short", {"sequence_tokens": 64}, 2, ("fit no row of 64", "sequence_tokens")),
         ("uneven", {"micro_batch": 3}, 2, ("micro_batch 3 does not divide",)),
+        ("sharded", {"sharding": "fsdp"}, 2, ("fsdp needs GPUs", "sharding: ddp")),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
-    bench: Bench, name: str, change: dict[str, float], code: int, words: tuple[str, ...]
+    bench: Bench, name: str, change: dict[str, object], code: int, words: tuple[str, ...]
 ) -> None:
     recipe = replace(RECIPE, **change)  # type: ignore[arg-type] -- any of its keys
     assert bench.host.run(bench.job(name, recipe)) == code

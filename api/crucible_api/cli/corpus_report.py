@@ -18,6 +18,9 @@ DROPPED = (Column("left out"), Column("why", is_whole=True), Column("more", is_e
 #: licences whose terms people ask about first stand in files; headers are only counted
 _NAMED_LICENCES = 8
 
+#: functions cut out that a summary names; a private benchmark lies all over its tree
+_SUMMARISED_CUTS = 8
+
 
 def as_object(corpus: Corpus) -> dict[str, object]:
     """The digest, the report, and what the corpus holds, without any text."""
@@ -44,7 +47,7 @@ def show(corpus: Corpus, voice: Voice) -> None:
     if voice.is_json:
         voice.data(as_object(corpus))
         return
-    voice.answer(summary(corpus))
+    voice.answer("\n".join(_lines(corpus.report, len(corpus.report.removed))))
     rows = [
         [_printable(entry.path), str(entry.reason), _printable(entry.detail)]
         for entry in corpus.report.dropped
@@ -55,11 +58,11 @@ def show(corpus: Corpus, voice: Voice) -> None:
 
 
 def summary(corpus: Corpus) -> str:
-    """What a person wants to know before training."""
-    return "\n".join(_lines(corpus.report))
+    """What a person wants to know before training; `show` has all of it."""
+    return "\n".join(_lines(corpus.report, _SUMMARISED_CUTS))
 
 
-def _lines(report: CorpusReport) -> Iterator[str]:
+def _lines(report: CorpusReport, most_cuts: int) -> Iterator[str]:
     documents = report.train.documents + report.held_out.documents
     yield f"{plural(documents, 'document')} of {plural(report.files, 'file')}"
     yield f"  to train on  {_part(report.train)}"
@@ -71,9 +74,11 @@ def _lines(report: CorpusReport) -> Iterator[str]:
         yield f"left out: {_counted(left_out)}"
     yield from _licences(report)
     yield f"kept apart from: {', '.join(_screened(report)) or 'no benchmark'}"
-    for found in report.removed:
+    for found in report.removed[:most_cuts]:
         place = f"{_printable(found.path)}:{found.first_line}-{found.last_line}"
         yield f"  removed {place}  {found.dataset} {found.task_id} ({found.rule})"
+    if len(report.removed) > most_cuts:
+        yield f"  and {len(report.removed) - most_cuts} more: crucible corpus show"
     for secret in report.secrets:
         yield f"secret: {_printable(secret.path)}:{secret.line}  {secret.kind}"
 

@@ -82,6 +82,9 @@ def prepare(job: TrainingJob) -> Preparation:
     content = _read(job.corpus)
     tokens = Tokens(base.tokenizer, base.config.vocab_size)
     examples = build_examples(_decoded(job.corpus, content), tokens, recipe)
+    if recipe.sharding == "fsdp" and gang.device.type != "cuda":
+        # accelerate would leave every process all weights, without a word
+        raise InvalidInput("sharding: fsdp needs GPUs", hint="set sharding: ddp")
     if recipe.batch % gang.size:
         raise InvalidInput(f"batch {recipe.batch} cannot be shared by {gang.size} processes")
     rehearsal = rehearse(base.config, recipe, gang.device)
