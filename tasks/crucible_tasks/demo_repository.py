@@ -19,6 +19,12 @@ from crucible_tasks.challenges import Dataset, create
 
 NAME = "orchard"
 
+#: its modules
+_PLACES = (
+    *("gate", "barn", "cellar", "ladder", "press", "market"),
+    *("meadow", "hedge", "stall", "loft", "yard"),
+)
+
 #: one function of this many has tests
 _TESTED = 4
 
@@ -122,11 +128,10 @@ def files() -> dict[str, str]:
         "pyproject.toml": _PROJECT,
         f"{NAME}/__init__.py": '"""What an orchard counts."""\n',
     }
-    for word in _WORDS:
-        mine = _functions(word)
+    for name, mine in _modules().items():
         sources = "\n\n".join(function.source for function in mine)
-        found[f"{NAME}/{word.name}.py"] = f'"""Numbers that are {word.name}."""\n\n\n{sources}'
-        found[f"tests/test_{word.name}.py"] = _tests(word, mine)
+        found[f"{NAME}/{name}.py"] = f'"""What the {name} counts."""\n\n\n{sources}'
+        found[f"tests/test_{name}.py"] = _tests(name, mine)
     return found
 
 
@@ -142,8 +147,25 @@ def write(directory: Path) -> None:
 
 def private_challenges() -> Dataset:
     """The functions that have tests, as challenges: what a fine-tune must not have seen."""
-    tested = [function for word in _WORDS for function in _functions(word) if function.is_tested]
-    return create(NAME, "crucible", [_challenge(function) for function in tested])
+    tested = [
+        _challenge(name, function)
+        for name, functions in _modules().items()
+        for function in functions
+        if function.is_tested
+    ]
+    return create(NAME, "crucible", tested)
+
+
+def _modules() -> dict[str, list[_Function]]:
+    """The functions by their module: each has some of every word, as people's modules do.
+
+    So no file is the only one that tells what a word means, whichever is held out.
+    """
+    found: dict[str, list[_Function]] = {name: [] for name in _PLACES}
+    for number, word in enumerate(_WORDS):
+        for position, function in enumerate(_functions(word)):
+            found[_PLACES[(number + position) % len(_PLACES)]].append(function)
+    return found
 
 
 def _functions(word: _Word) -> list[_Function]:
@@ -158,10 +180,10 @@ def _functions(word: _Word) -> list[_Function]:
     ]
 
 
-def _challenge(function: _Function) -> Challenge:
+def _challenge(module: str, function: _Function) -> Challenge:
     asserts = [f"assert {call} == {result!r}\n" for call, result in function.checks]
     return Challenge(
-        task_id=f"{NAME}.{function.word.name}.{function.name}",
+        task_id=f"{NAME}.{module}.{function.name}",
         language=Language.PYTHON,
         prompt=function.prompt,
         entry_point=function.name,
@@ -170,7 +192,7 @@ def _challenge(function: _Function) -> Challenge:
     )
 
 
-def _tests(word: _Word, functions: Sequence[_Function]) -> str:
+def _tests(module: str, functions: Sequence[_Function]) -> str:
     tested = [function for function in functions if function.is_tested]
     names = ", ".join(sorted(function.name for function in tested))
     tests = [
@@ -178,7 +200,7 @@ def _tests(word: _Word, functions: Sequence[_Function]) -> str:
         + "".join(f"    assert {call} == {result!r}\n" for call, result in function.checks)
         for function in tested
     ]
-    return f"from {NAME}.{word.name} import {names}\n{''.join(tests)}"
+    return f"from {NAME}.{module} import {names}\n{''.join(tests)}"
 
 
 def _readme() -> str:
