@@ -33,7 +33,8 @@ class PerplexityChange:
         """The change in plain words."""
         told = f"a file's perplexity changes by {100 * self.change:+.0f} %"
         if self.low is None or self.high is None:
-            return f"{told}; {self.files} files are too few to say how sure that is"
+            count = "one file is" if self.files == 1 else f"{self.files} files are"
+            return f"{told}; {count} too few to say how sure that is"
         interval = f"95 % interval {100 * self.low:+.0f} to {100 * self.high:+.0f} %"
         return f"{told} ({interval}, {self.files} files)"
 

@@ -195,11 +195,11 @@ class Recipe:
 #: words within a minute of one core, from rows as short as what they were taught with, in many
 #: small steps, at a rate that would spoil a large model
 TOY = Recipe(
-    learning_rate=0.002,
-    max_steps=240,
+    learning_rate=0.0015,
+    max_steps=180,
     batch=2,
     sequence_tokens=256,
-    eval_every=40,
+    eval_every=30,
     patience=0,
     threads=1,
 )
