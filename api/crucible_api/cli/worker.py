@@ -80,7 +80,9 @@ def command(
         )
     names = _possible() if chosen is None else chosen
     is_demanded = queues is not None and not is_optional
-    duties = [duty for name in names for duty in _duties(name, concurrency, is_demanded)]
+    duties = [
+        duty for name in names for duty in _duties(name, concurrency, is_demanded=is_demanded)
+    ]
     if member is not None:
         from crucible_api.cli.worker_process import serve
 
@@ -117,7 +119,7 @@ def _possible() -> list[str]:
     return [name for name in DEFAULT_THREADS if needs.get(name, True)]
 
 
-def _duties(queue: str, concurrency: int | None, is_demanded: bool) -> list[Duty]:  # noqa: FBT001
+def _duties(queue: str, concurrency: int | None, *, is_demanded: bool) -> list[Duty]:
     threads = _threads(queue, concurrency)
     # one process for each GPU: what two share, both are slow on; without one, the CPU trains
     gpus = visible_gpus() if queue == "fine_tune" else ()
