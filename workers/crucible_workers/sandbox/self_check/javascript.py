@@ -333,7 +333,7 @@ _RESOURCES = (
         Outcome.ERROR,
     ),
     _limited(
-        "a huge value", "double = x => 'x'.repeat(1 << 27)", Outcome.OUTPUT_LIMIT, Outcome.FAILED
+        "a huge value", "double = x => 'x'.repeat(1 << 26)", Outcome.OUTPUT_LIMIT, Outcome.FAILED
     ),
     _limited("not JavaScript", "def double(x): return 2 * x", Outcome.SYNTAX_ERROR),
     _limited("nothing", "", Outcome.ERROR),
