@@ -43,6 +43,9 @@ class RedisServer:
             "--dir": str(self._directory),
             "--save": "",
             "--appendonly": "yes",
+            # a killed process keeps what it has written; by default it holds that back while the
+            # disk is busy, and is killed with it in its hands
+            "--appendfsync": "no",
         }
         if self._users is not None:
             options["--aclfile"] = str(self._users)

@@ -22,7 +22,7 @@ from compose_file import services
 from source_tree import ROOT
 
 #: of a slow machine: until a service is as healthy as its check wants it
-HEALTHY_SECONDS = 60.0
+HEALTHY_SECONDS = 100.0
 
 WORKERS = ("controller", "worker-generation", "worker-evaluation")
 
@@ -67,7 +67,7 @@ class Stack:
         words = [self.adapted("redis", word) for word in services()["redis"]["command"]]
         self._keep("redis", words, self._with_redis_tools(), self.folder)
 
-    def check(self, service: str, seconds: float = 5.0) -> bool:
+    def check(self, service: str, seconds: float = 20.0) -> bool:
         """What the health check of this service says."""
         kind, *words = services()[service]["healthcheck"]["test"]
         adapted = [self.adapted(service, word) for word in words]
