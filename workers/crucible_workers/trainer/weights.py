@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -26,6 +25,7 @@ from crucible_infra.errors import InvalidInput
 from crucible_tasks.fine_tuning import NANO
 from crucible_tasks.recipe import Method, Recipe
 from crucible_workers.nano import weights_directory
+from crucible_workers.weight_files import weights_digest
 
 #: progress bars and advice
 logging.set_verbosity_error()
@@ -42,11 +42,7 @@ class Base:
 
     def digest(self) -> str:
         """One sha256 over the names and contents of the weight files."""
-        lines = []
-        for path in sorted(self.directory.glob("*.safetensors")):
-            with path.open("rb") as file:
-                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return weights_digest(self.directory)
 
 
 def find_base(name: str) -> Base:
