@@ -26,6 +26,8 @@ RECIPE = Recipe(
     sequence_tokens=256,
     eval_every=4,
     checkpoint_every=2,
+    # the same on every host: some CPUs would compute in bfloat16, and then no two ways agree
+    precision="float32",
 )
 
 

@@ -8,7 +8,7 @@ from crucible_tasks.evaluation import Extraction
 from crucible_tasks.extraction import continuation, javascript_code, python_code
 from crucible_tasks.extraction.found import Found
 
-VERSION = "fence-ast/1"
+VERSION = "fence-ast/2"
 
 
 def extract(

@@ -28,6 +28,9 @@ _END_TOKEN = re.compile(
 #: a tag in quotes is code about tags, not a tag
 _QUOTES = "\"'`"
 
+#: characters to either side of an end token in which the quotes of its line are looked for
+_LINE = 300
+
 
 def answer(reply: str) -> str:
     """The reply without everything that is not its answer, at most MAX_CHARACTERS of it.
@@ -49,9 +52,14 @@ def plain_lines(text: str) -> str:
 
 
 def until_end_token(text: str) -> str:
-    """The text up to the first token that servers should have kept for themselves."""
-    match = _END_TOKEN.search(text)
-    return text[: match.start()] if match else text
+    """The text up to the first token that servers should have kept for themselves.
+
+    Inside a string on one line it is code about such tokens: nobody closes a quote after the end.
+    """
+    for match in _END_TOKEN.finditer(text):
+        if not _is_in_string(text, match):
+            return text[: match.start()]
+    return text
 
 
 def _without_reasoning(text: str, opening: str, closing: str) -> str:
@@ -77,6 +85,13 @@ def _starts_line(text: str, position: int) -> bool:
     # bounded, so that a line of blanks and tags stays linear
     before = text[max(0, position - 20) : position].rstrip(" \t")
     return not before or before.endswith(("\n", ">", "]"))
+
+
+def _is_in_string(text: str, match: re.Match[str]) -> bool:
+    # bounded, so that a line of nothing but such tokens stays linear
+    before = text[max(0, match.start() - _LINE) : match.start()].rpartition("\n")[2]
+    after = text[match.end() : match.end() + _LINE].partition("\n")[0]
+    return any(before.count(quote) % 2 and quote in after for quote in _QUOTES)
 
 
 def _is_quoted(text: str, match: re.Match[str]) -> bool:
