@@ -23,6 +23,7 @@ from crucible_tasks.generation import ModelIdentity, Prompt
 from crucible_tasks.sampling import Sampling
 from crucible_workers.models.http import HttpClient
 from crucible_workers.models.interface import Ended, Model, SampleRequest, Streaming
+from crucible_workers.models.openai_tokens import ServerTokenizer
 from crucible_workers.models.openai_wire import (
     STREAM_OPTIONS,
     Answer,
@@ -48,9 +49,16 @@ _SUSPICIOUS_TEXTS = 4
 class OpenAiModel(Model):
     """One model of an OpenAI-compatible server."""
 
-    def __init__(self, http: HttpClient, identity: ModelIdentity, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        identity: ModelIdentity,
+        dialect: Dialect,
+        tokenizer: ServerTokenizer,
+    ) -> None:
         self._http = http
         self._identity = identity
+        self._tokenizer = tokenizer
         #: replaced as a whole, so threads see one state or the other
         self._dialect = dialect
 
@@ -79,6 +87,10 @@ class OpenAiModel(Model):
             return begun(said(events, self._identity.name, self._identity.context_tokens))
 
         yield from self._http.persist(lambda: self._worded(ask, sampling), deadline)
+
+    def count(self, prompt: Prompt) -> int | None:
+        """As the server's own tokenizer has them."""
+        return self._tokenizer.count(prompt)
 
     def close(self) -> None:
         """Close the connections."""

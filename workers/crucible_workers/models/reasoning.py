@@ -23,6 +23,8 @@ class _Marks:
         self._held = ""
         self._closing: str | None = None
         self._is_answer = False
+        #: whether empty lines only part the answer from what was thought before it
+        self._parts = False
 
     def add(self, text: str) -> Iterator[Piece]:
         """The pieces that are certain now."""
@@ -31,9 +33,11 @@ class _Marks:
             self._begin()
         if self._closing is not None:
             yield from self._thought(self._closing)
+        if self._is_answer and self._parts:
+            self._held = self._held.lstrip("\n")
         if self._is_answer and self._held:
             yield Piece(self._held)
-            self._held = ""
+            self._held, self._parts = "", False
 
     def rest(self) -> Iterator[Piece]:
         """What was held back when the answer ended."""
@@ -52,7 +56,8 @@ class _Marks:
     def _thought(self, closing: str) -> Iterator[Piece]:
         thought, found, answer = self._held.partition(closing)
         if found:
-            self._closing, self._is_answer, self._held = None, True, answer.lstrip("\n")
+            self._closing, self._is_answer, self._parts = None, True, True
+            self._held = answer
         else:
             # the beginning of the closing mark may be its end
             kept = next(n for n in range(len(closing) - 1, -1, -1) if thought.endswith(closing[:n]))
