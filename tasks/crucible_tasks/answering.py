@@ -18,6 +18,9 @@ from crucible_tasks.sampling import Sampling
 #: what answers, by name: the doors may not import the hands
 _HANDS = "crucible_workers.answer"
 
+#: the server of an identity that stands for several models, which may begin an answer anew
+ROUTER = "router"
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:

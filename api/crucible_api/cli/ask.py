@@ -120,9 +120,11 @@ class _Asked:
     def run(self) -> None:
         """Answer, remember, and only then make of the answer what was asked for."""
         from crucible_api.cli.told_answer import ToldAnswer
+        from crucible_tasks.answering import ROUTER
 
         is_shown = not (self.asking.wants_code or self.voice.is_json)
-        told = ToldAnswer(self.voice, is_shown=is_shown)
+        may_restart = self.answerer.identity().server == ROUTER
+        told = ToldAnswer(self.voice, is_shown=is_shown, may_restart=may_restart)
         asked_at = time.time()
         try:
             told.tell(self.answerer.answer(self.request))

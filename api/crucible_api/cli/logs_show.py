@@ -41,7 +41,7 @@ def command(voice: Voice, *, conversation: str, is_last: bool) -> None:
         shown = found.exchanges[-1:] if is_last else found.exchanges
         voice.data(asdict(found) | {"exchanges": [asdict(each) for each in shown]})
     elif is_last:
-        voice.answer(_safe(found.exchanges[-1].answer))
+        voice.answer(_safe(found.exchanges[-1].answer.removesuffix("\n")))
     else:
         voice.answer(_safe(_told(found)))
 

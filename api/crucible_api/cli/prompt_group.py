@@ -67,7 +67,7 @@ def refuse_slip(ctx: click.Context, words: Sequence[str], *, is_piped: bool) -> 
 
     With piped text one word is a prompt: `cat notes | crucible explain`.
     """
-    if not ctx.meta.get(_IS_BARE) or len(words) != 1 or " " in words[0].strip():
+    if not ctx.meta.get(_IS_BARE) or len(words) != 1 or len(words[0].split()) != 1:
         return
     (word,) = words
     root = ctx.find_root()

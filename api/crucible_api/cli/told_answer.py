@@ -11,20 +11,24 @@ import click
 
 from crucible_api.cli.harmless import harmless
 from crucible_api.cli.output import Voice
-from crucible_tasks.answering import AnswerEnd, AnswerEvent, Piece, Restarted
+from crucible_tasks.answering import AnswerEnd, AnswerEvent, Restarted
 
 
 class ToldAnswer:
     """Writes the pieces of one answer and keeps them, also when it is interrupted."""
 
-    def __init__(self, voice: Voice, *, is_shown: bool = True) -> None:
+    def __init__(self, voice: Voice, *, is_shown: bool = True, may_restart: bool = False) -> None:
         self._voice = voice
         self._is_shown = is_shown
         self._is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        #: a terminal's reader sees that an answer begins anew; a file's content could not be undone
+        self._is_held = may_restart and not self._is_terminal
         self._text: list[str] = []
         self._reasoning: list[str] = []
         #: whether stderr stands behind reasoning that has not ended its line
         self._is_thinking = False
+        #: whether stdout stands behind text that has not ended its line
+        self._is_mid_line = False
         self.end: AnswerEnd | None = None
 
     @property
@@ -43,6 +47,8 @@ class ToldAnswer:
             try:
                 for event in pieces:
                     self._take(event)
+                if self._is_held:
+                    self._write(self.text)
             finally:
                 self._end_lines()
         assert self.end is not None
@@ -59,12 +65,14 @@ class ToldAnswer:
         else:
             self._end_thought()
             self._text.append(event.text)
-            self._say(event)
+            if not self._is_held:
+                self._write(event.text)
 
-    def _say(self, piece: Piece) -> None:
+    def _write(self, text: str) -> None:
         if self._is_shown and sys.stdout is not None:
-            sys.stdout.write(harmless(piece.text) if self._is_terminal else piece.text)
+            sys.stdout.write(harmless(text) if self._is_terminal else text)
             sys.stdout.flush()
+            self._is_mid_line = not text.endswith("\n")
 
     def _think(self, text: str) -> None:
         stream = sys.stderr
@@ -89,7 +97,5 @@ class ToldAnswer:
 
     def _end_lines(self) -> None:
         self._end_thought()
-        last = next((text for text in reversed(self._text) if text), "\n")
-        if self._is_shown and not last.endswith("\n") and sys.stdout is not None:
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+        if self._is_mid_line:
+            self._write("\n")

@@ -10,8 +10,8 @@ import pytest
 
 from crucible_infra.errors import ContextOverflow
 from crucible_tasks.answering import (
-    Answerer,
     AnswerEnd,
+    Answerer,
     AnswerRequest,
     Piece,
     find_models,
@@ -93,26 +93,25 @@ def test_ollama_is_asked_for_a_context_that_the_prompt_fits_into(server: ModelSe
     answerer.close()
 
 
+_LENGTH = {"max_model_len": 100}
+
+
 class Counting(OpenAi):
     """llama.cpp or vLLM with a context of 100 tokens, one of which is every character."""
 
     def __call__(self, asked: Asked) -> Reply:
         body = asked.body
-        match asked.path:
-            case "/props":
-                return Reply({"default_generation_settings": {"n_ctx": 100}, "total_slots": 1})
-            case "/version":
-                return Reply({"version": "1"})
-            case "/v1/models" if self.owned_by == "vllm":
-                card = {"id": "coder", "owned_by": "vllm", "max_model_len": 100}
-                return Reply({"data": [card]})
-            case "/apply-template":
-                return Reply({"prompt": "<>" + body["messages"][-1]["content"]})
-            case "/tokenize" if self.owned_by == "vllm":
-                return Reply({"count": 2 + len(body["messages"][-1]["content"])})
-            case "/tokenize":
-                return Reply({"tokens": list(body["content"])})
-        return OpenAi.__call__(self, asked)
+        said = body["messages"][-1]["content"] if body and "messages" in body else ""
+        known = {
+            "/props": {"default_generation_settings": {"n_ctx": 100}, "total_slots": 1},
+            "/version": {"version": "1"},
+            "/apply-template": {"prompt": f"<>{said}"},
+            "/tokenize": {"tokens": list(body["content"])} if body and "content" in body else {},
+        }
+        if self.owned_by == "vllm":
+            known["/v1/models"] = {"data": [{"id": "coder", "owned_by": "vllm", **_LENGTH}]}
+            known["/tokenize"] = {"count": 2 + len(said)}
+        return Reply(known[asked.path]) if asked.path in known else OpenAi.__call__(self, asked)
 
 
 @pytest.mark.parametrize("owner", ["llamacpp", "vllm"])

@@ -27,6 +27,7 @@ from model_requests import CHAT, RAW, Waits
 from model_server import Asked, ModelServer, Ollama, OpenAi, Reply, ndjson, sse
 
 TEXT = "größer \U0001f40d\n\tfertig"
+TOO_LONG = "The number of tokens to keep is greater than the context length (n_keep: 9>= n_ctx: 4)"
 CHUNK = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 STOP = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
 
@@ -107,8 +108,7 @@ def test_a_server_that_cannot_stream_and_answers_whole_is_understood(server: Mod
         ("openai", CHUNK + b"data: nonsense\n\n", BrokenStream),
         ("openai", CHUNK + b'data: {"error": "out of memory"}\n\n', BrokenStream),
         ("openai", CHUNK + b'data: {"error":{"code":400,"message":"bad"}}\n\n', RequestRefused),
-        ("openai", b'{"error": "The number of tokens to keep from the initial prompt is greater '
-         b'than the context length (n_keep: 9>= n_ctx: 4)"}', ContextOverflow),
+        ("openai", b'{"error": "%s"}' % TOO_LONG.encode(), ContextOverflow),
         ("openai", CHUNK + b'data: {"object":"error","message":"model x not found"}\n\n',
          ModelNotFound),
         ("openai", STOP, EmptyCompletion),
