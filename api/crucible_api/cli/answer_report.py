@@ -37,10 +37,11 @@ def usage(end: AnswerEnd, seed: int) -> str:
     )
 
 
-def show_code(code: str) -> None:
-    """Print code as it is, or harmless on a terminal."""
+def show(text: str) -> None:
+    """Print what a model said: as it is, or harmless on a terminal."""
     if sys.stdout is not None:
-        sys.stdout.write(harmless(code) if sys.stdout.isatty() else code)
+        shown = harmless(text) if sys.stdout.isatty() else text
+        sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
 
 
 def plain(

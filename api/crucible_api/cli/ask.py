@@ -163,7 +163,7 @@ class _Asked:
         if self.voice.is_json:
             self.voice.data(answer_report.plain(self.request, told, code, conversation_id))
         elif code is not None and self.asking.output is None:
-            answer_report.show_code(code)
+            answer_report.show(code)
         answer_report.tell(self.voice, self.asking, self.request, told)
 
     def _code(self, told: ToldAnswer) -> str:

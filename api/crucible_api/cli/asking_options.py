@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crucible_api.cli import piped
+from crucible_api.cli import files, piped
 from crucible_api.cli.options import Command
 from crucible_tasks.file_languages import FileLanguage, language_of
 
@@ -107,6 +107,8 @@ def asking(function: Command) -> Command:
     @click.option("-u", "--usage", "shows_usage", is_flag=True, help="Tell tokens and seconds.")
     @functools.wraps(function)
     def ask(*words: Any, continues: bool, cid: str | None, **rest: Any) -> Any:
+        if rest["output"] == files.STDOUT:
+            rest |= {"output": None, "extracts": True}
         return function(*words, conversation=cid or ("latest" if continues else None), **rest)
 
     return ask

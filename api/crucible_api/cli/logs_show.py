@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from crucible_api.cli import options
-from crucible_api.cli.harmless import harmless
 from crucible_api.cli.output import Voice
 from crucible_infra.settings import current
 
@@ -34,6 +32,7 @@ ID is a conversation's id, its beginning, its last four characters, or `latest`.
 @options.speaking
 def command(voice: Voice, *, conversation: str, is_last: bool) -> None:
     """Show a conversation: what was sent, who answered, what was said."""
+    from crucible_api.cli.answer_report import show
     from crucible_api.conversations import open_conversations
 
     found = open_conversations(current()).find(conversation)
@@ -41,9 +40,9 @@ def command(voice: Voice, *, conversation: str, is_last: bool) -> None:
         shown = found.exchanges[-1:] if is_last else found.exchanges
         voice.data(asdict(found) | {"exchanges": [asdict(each) for each in shown]})
     elif is_last:
-        voice.answer(_safe(found.exchanges[-1].answer.removesuffix("\n")))
+        show(found.exchanges[-1].answer)
     else:
-        voice.answer(_safe(_told(found)))
+        show(_told(found))
 
 
 def _told(found: Conversation) -> str:
@@ -59,8 +58,3 @@ def _exchange(each: ExchangeRow) -> str:
     ended = "" if each.finish == "stop" else f", {each.finish}"
     who = f"--- {each.model}, seed {each.seed}, {each.seconds:.1f} s{ended}"
     return f"--- you, {moment}\n{each.prompt.rstrip()}\n\n{who}\n{each.answer.rstrip()}"
-
-
-def _safe(text: str) -> str:
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return harmless(text) if is_terminal else text
