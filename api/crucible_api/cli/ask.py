@@ -103,7 +103,8 @@ def _request(
     turns = [Message("system", system)] if system else []
     turns += conversation.messages if conversation else ()
     seed = random.randrange(1, 2**31) if asking.seed is None else asking.seed
-    return AnswerRequest((*turns, Message("user", prompt)), asking.sampling, seed)
+    messages = (*turns, Message("user", prompt))
+    return AnswerRequest(messages, asking.sampling, seed, wants_code=asking.wants_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +169,15 @@ class _Asked:
 
     def _code(self, told: ToldAnswer) -> str:
         from crucible_api.cli.code_file import code_of
+        from crucible_tasks.file_languages import PYTHON
 
         assert told.end is not None
-        answer = told.text
+        answer, language = told.text, self.asking.language
         if self.answerer.identity().style == "base":
-            # what was continued is the beginning of the program
+            # what was continued is the beginning of the program, and nothing is fenced
             answer = self.request.messages[-1].content + answer
-        return code_of(answer, self.asking.language, told.end.finish)
+            language = language or PYTHON
+        return code_of(answer, language, told.end.finish)
 
 
 def _exchange(asked: _Asked, told: ToldAnswer, asked_at: float, why: str) -> Exchange:
