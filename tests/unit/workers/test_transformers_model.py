@@ -21,6 +21,7 @@ from crucible_infra.errors import (
     RequestRefused,
     ServerTimeout,
 )
+from crucible_tasks.answering import Piece
 from crucible_tasks.completion import Finish
 from crucible_tasks.fine_tuning import RECORD, AdapterRecord
 from crucible_tasks.generation import Prompt
@@ -28,6 +29,7 @@ from crucible_tasks.recipe import Recipe
 from crucible_tasks.sampling import Sampling
 from crucible_workers import weight_files
 from crucible_workers.models import open_model
+from crucible_workers.models.interface import Ended
 from crucible_workers.models.patience import Patience
 from crucible_workers.models.transformers_drawing import drawn
 from crucible_workers.models.transformers_model import TransformersModel
@@ -174,6 +176,20 @@ def test_a_stop_word_ends_a_sample_and_is_not_in_it(model: TransformersModel) ->
     assert found[0].finish is Finish.STOP
     assert (found[0].completion_tokens or 0) < 40
     assert found[1].text == whole[1].partition(word)[0]
+
+
+def test_a_streamed_text_never_shows_the_beginning_of_its_stop_word(
+    model: TransformersModel,
+) -> None:
+    (whole,) = texts(model, 0)
+    middle = len(whole) // 2
+    prompt = replace(RAW, stop=(whole[middle : middle + 5],))
+    *pieces, end = model.stream(prompt, SHORT, samples(0).seed(0))
+    told = [piece.text for piece in pieces if isinstance(piece, Piece)]
+    assert "".join(told) == whole[: whole.index(prompt.stop[0])]
+    assert all(told)
+    assert isinstance(end, Ended)
+    assert end.finish is Finish.STOP
 
 
 def test_a_text_ends_where_the_context_does(model: TransformersModel) -> None:
