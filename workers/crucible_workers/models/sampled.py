@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crucible_infra.errors import ContextOverflow, EmptyCompletion
-from crucible_tasks.completion import Completion, Finish
+from crucible_tasks.completion import Completion, Finish, Form
 from crucible_workers.models.interface import SampleRequest
 
 
@@ -70,3 +70,14 @@ def finish_of(reason: str | None) -> Finish:
             return Finish.LENGTH
         case _:
             return Finish.OTHER
+
+
+def cut_at_stop(completion: Completion, stop: tuple[str, ...]) -> Completion:
+    """End a continuation where its first stop word begins; a server may know only some of them."""
+    if completion.form is not Form.CONTINUATION:
+        return completion
+    ends = [completion.text.find(word) for word in stop if word]
+    end = min((end for end in ends if end >= 0), default=None)
+    if end is None:
+        return completion
+    return replace(completion, text=completion.text[:end], finish=Finish.STOP)
