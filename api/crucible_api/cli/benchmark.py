@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,6 +130,19 @@ are asked nothing, replays and `reference`, have one run whatever the prompts ar
     metavar="FILE",
     help="Ask in your own words, around {request} in this file; or `default`.",
 )
+@click.option(
+    "--members/--no-members",
+    "with_members",
+    default=True,
+    show_default=True,
+    help="Run each member of a router alone, too.",
+)
+@click.option(
+    "--allow-fallback",
+    "falls_back",
+    is_flag=True,
+    help="Let a router's next member answer where one fails; the shares say how often.",
+)
 @options.limits
 @click.option(
     "--priority",
@@ -151,6 +165,8 @@ def command(
     is_forced: bool,
     is_detached: bool,
     sweep: str | None,
+    with_members: bool,
+    falls_back: bool,
     **rest: Any,
 ) -> None:
     """Sample models on datasets, judge the answers in the sandbox, print pass@k.
@@ -160,6 +176,7 @@ def command(
     the dataset's own solutions, which prove the installation.
     """
     wish = read_wish(click.get_current_context(), sweep, rest)
+    wish = replace(wish, with_members=with_members, falls_back=falls_back)
     wish.check(gate)
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
     if is_detached and current().is_embedded:
@@ -201,11 +218,13 @@ def _carry_out(
 
 
 def _introduce(plans: Sequence[BenchmarkPlan], voice: Voice) -> None:
+    from crucible_tasks.router import shown
+
     for number, plan in enumerate(plans[:_INTRODUCED], start=1):
         place = f"{number}/{len(plans)}  " if len(plans) > 1 else ""
         total = len(plan.dataset.challenges) * plan.n
         voice.talk(
-            f"{place}{plan.model.spec} on {plan.dataset.name}: {plural(total, 'completion')}, "
+            f"{place}{shown(plan.model.spec)} on {plan.dataset.name}: {plural(total, 'completion')}, "
             f"temperature {plan.sampling.temperature:g}"
             + (f", prompt {plan.wording.label}" if plan.wording else "")
         )

@@ -57,6 +57,10 @@ class Wish:
     priority: int
     #: files, or the word for our own wording
     prompts: tuple[str, ...] = ()
+    #: whether a router's members are run alone as well
+    with_members: bool = True
+    #: whether a router's member that fails passes its turn on
+    falls_back: bool = False
     file: SweepFile | None = None
     #: the names of the fields above that the file decided
     of_file: frozenset[str] = frozenset()
