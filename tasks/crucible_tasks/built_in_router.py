@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from crucible_tasks.model_spec import ModelSpec
+from crucible_tasks.model_spec import ModelKind, ModelSpec
 from crucible_tasks.router import Member, Policy, Router, Signal, checked
 
 NAME = "hybrid"
@@ -27,13 +27,20 @@ _LATEST = ":latest"
 def built_in(specs: Sequence[ModelSpec]) -> Router | None:
     """The router over these models, in the order they were found; None for fewer than two servers.
 
-    Two servers with exactly the same models are one, which is seen at two addresses.
+    An Ollama that is also listed in OpenAI's dialect, at its /v1, has the same models there and is
+    one server.
     """
     servers: dict[str, list[ModelSpec]] = {}
     for spec in specs:
         servers.setdefault(spec.url or str(spec.kind), []).append(spec)
-    different = {tuple(_plain(one.name) for one in found): found for found in servers.values()}
-    chosen = [one for one in map(preferred, different.values()) if one is not None]
+    ollamas = [_names(found) for found in servers.values() if found[0].kind is ModelKind.OLLAMA]
+    chosen = [
+        one
+        for found in servers.values()
+        if found[0].kind is ModelKind.OLLAMA or _names(found) not in ollamas
+        for one in [preferred(found)]
+        if one is not None
+    ]
     if len(chosen) < 2:
         return None
     sizes = [_billions(one.name) for one in chosen]
@@ -52,6 +59,10 @@ def preferred(specs: Sequence[ModelSpec]) -> ModelSpec | None:
     able = [one for one in specs if "embed" not in one.name.lower()]
     coders = [one for one in able if "cod" in one.name.lower()]
     return next(iter(coders or able), None)
+
+
+def _names(specs: Sequence[ModelSpec]) -> frozenset[str]:
+    return frozenset(_plain(one.name) for one in specs)
 
 
 def _plain(name: str) -> str:
