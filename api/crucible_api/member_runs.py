@@ -86,6 +86,12 @@ def routing(connection: Connection, run: RunRow) -> Routing | None:
     )
 
 
+def cost_of(connection: Connection, run: RunRow) -> Cost:
+    """What a run's completions cost so far."""
+    count = cost_count(connection, run.id)
+    return _cost(count, count.completions)
+
+
 def find_alone(connection: Connection, run: RunRow, text: str) -> RunRow | None:
     """The run in which the member that a user means answers everything; None without one."""
     router = router_in(run.source)

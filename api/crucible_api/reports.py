@@ -172,6 +172,8 @@ class RunSummary:
     isolation: str | None = None
     #: who answered; None for a run that asked one model
     routing: Routing | None = None
+    #: of all completions there are
+    cost: Cost | None = None
 
     @property
     def outcomes(self) -> tuple[OutcomeCount, ...]:

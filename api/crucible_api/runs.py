@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from crucible_api import standing
 from crucible_api.export import Exported, write_export
-from crucible_api.member_runs import routing, take_draws
+from crucible_api.member_runs import cost_of, routing, take_draws
 from crucible_api.planned_rows import PlannedRows, benchmark_rows, evaluation_rows
 from crucible_api.reports import Progress, RunInfo, RunSummary, VerdictRow
 from crucible_infra.artifacts import ArtifactStore, open_store
@@ -202,7 +202,8 @@ class Runs:
         with self.database.reading() as connection:
             run = _found(run_id, find_run(connection, run_id))
             found = standing.summary(connection, run)
-            return replace(found, routing=routing(connection, run))
+            cost = cost_of(connection, run)
+            return replace(found, routing=routing(connection, run), cost=cost)
 
     def counts(self, run_id: str) -> tuple[Counts, ...]:
         """Per challenge, in the dataset's order, the judged completions and those that passed."""

@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
+from crucible_infra.settings import current
 from crucible_tasks.completion import Finish
 from crucible_tasks.generation import Message, ModelIdentity
+from crucible_tasks.model_spec import ModelKind, parse
 from crucible_tasks.sampling import Sampling
+
+#: the router that needs no configuration
+BUILT_IN = "hybrid"
 
 #: what answers, by name: the doors may not import the hands
 _HANDS = "crucible_workers.answer"
+_ROUTER_HANDS = "crucible_workers.router_answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,22 @@ class Answerer(Protocol):
 
 
 def open_answerer(spec: str) -> Answerer:
-    """Open the model of a spec in this process.
+    """Open the model or router of a spec in this process.
 
     Raises InvalidModelSpec, or the ModelErrors that opening a model raises.
     """
-    answerer: Answerer = import_module(_HANDS).open_answerer(spec)
+    hands = _ROUTER_HANDS if is_router(spec) else _HANDS
+    answerer: Answerer = import_module(hands).open_answerer(spec)
     return answerer
+
+
+def is_router(text: str) -> bool:
+    """Whether a spec means several models: it spells a router out, or is the name of one.
+
+    `hybrid` is built in where the configuration gives this name to nothing.
+    """
+    spec = parse(text)
+    if spec.kind is not ModelKind.NAME:
+        return spec.kind is ModelKind.ROUTER
+    entry = current().models.get(spec.name)
+    return spec.name == BUILT_IN if entry is None else entry.router is not None

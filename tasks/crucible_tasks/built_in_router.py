@@ -13,10 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from crucible_tasks.answering import BUILT_IN
 from crucible_tasks.model_spec import ModelKind, ModelSpec
 from crucible_tasks.router import Member, Policy, Router, Signal, checked
-
-NAME = "hybrid"
 
 #: billions or millions of parameters: `7b`, `1.5b`, `8x7b`, `360m`
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
@@ -50,8 +49,8 @@ def built_in(specs: Sequence[ModelSpec]) -> Router | None:
     is_same = _plain(fast.name) == _plain(quality.name)
     members = (Member("fast", str(fast)), Member("quality", str(quality)))
     if is_same:
-        return checked(Router(NAME, Policy.FALLBACK, members, max_draws=1))
-    return checked(Router(NAME, Policy.CASCADE, members, tuple(Signal), max_draws=2))
+        return checked(Router(BUILT_IN, Policy.FALLBACK, members, max_draws=1))
+    return checked(Router(BUILT_IN, Policy.CASCADE, members, tuple(Signal), max_draws=2))
 
 
 def preferred(specs: Sequence[ModelSpec]) -> ModelSpec | None:

@@ -23,7 +23,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from crucible_infra.errors import InvalidInput, InvalidModelSpec
+from crucible_infra.errors import InvalidInput
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 
 #: served by every host that generates
@@ -48,9 +48,12 @@ def generation_queue(text: str) -> str:
     What cannot be read goes to the common queue: whoever takes it says what is wrong.
     """
     try:
-        spec = parse(text)
-    except InvalidModelSpec:
+        return _queue_of(parse(text))
+    except InvalidInput:
         return COMMON
+
+
+def _queue_of(spec: ModelSpec) -> str:
     match spec.kind:
         case ModelKind.NAME:
             return _named(spec.name)
@@ -84,11 +87,8 @@ def served_queues(spec: ModelSpec, url: str) -> tuple[str, ...]:
 def _of_members(text: str) -> str:
     from crucible_tasks.router import read_router  # noqa: PLC0415 -- its contracts need queues
 
-    try:
-        specs = [member.spec for member in read_router(text).members]
-    except InvalidInput:
-        return COMMON
-    return max({generation_queue(spec) for spec in specs} - {COMMON}, default=COMMON)
+    queues = {generation_queue(member.spec) for member in read_router(text).members}
+    return max(queues - {COMMON}, default=COMMON)
 
 
 def _named(name: str) -> str:

@@ -91,10 +91,9 @@ def parse(text: str) -> ModelSpec:
     match "nano" if spec.startswith("nano+") else head if colon else spec:
         case "reference" | "nano":
             return _of_ours(spec, rest)
-        case "replay":
-            return ModelSpec(ModelKind.REPLAY, _present(spec, rest, "a file"))
-        case "router" if colon:
-            return ModelSpec(ModelKind.ROUTER, _present(spec, rest, "a router"))
+        case "replay" | "router":
+            wanted = "a file" if head == "replay" else "what it says; configure one by a name"
+            return ModelSpec(ModelKind(head), _present(spec, rest, wanted))
         case "hf":
             return _hf(spec, rest)
         case "ollama" if colon:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from crucible_tasks.challenge import Challenge, Language, ScriptTests
 from crucible_tasks.completion import Completion, Finish
+from crucible_tasks.evaluation import Extraction
 from crucible_tasks.extraction import extract
 from crucible_tasks.extraction.parsing import Parser
 from crucible_tasks.router import Signal
@@ -44,9 +45,13 @@ def see(completion: Completion, challenge: Challenge) -> Seen:
         signals.add(Signal.TRUNCATED)
     if found.program is None or not found.program.strip():
         signals.add(Signal.NO_CODE)
-    elif found.method == _UNPARSED or (found.is_trimmed and not signals):
+    elif _is_broken(found, challenge, completion.finish):
         signals.add(Signal.SYNTAX_ERROR)
-    elif found.method == _VERBATIM and challenge.language is Language.PYTHON:
-        if Parser().parse(found.program).tree is None:
-            signals.add(Signal.SYNTAX_ERROR)
     return Seen(frozenset(signals), found.program)
+
+
+def _is_broken(found: Extraction, challenge: Challenge, finish: Finish) -> bool:
+    if found.method == _VERBATIM and challenge.language is Language.PYTHON:
+        return Parser().parse(found.program or "").tree is None
+    # what the token limit cut in the middle has a signal of its own
+    return found.method == _UNPARSED or (found.is_trimmed and finish is not Finish.LENGTH)

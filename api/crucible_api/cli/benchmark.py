@@ -224,8 +224,8 @@ def _introduce(plans: Sequence[BenchmarkPlan], voice: Voice) -> None:
         place = f"{number}/{len(plans)}  " if len(plans) > 1 else ""
         total = len(plan.dataset.challenges) * plan.n
         voice.talk(
-            f"{place}{shown(plan.model.spec)} on {plan.dataset.name}: {plural(total, 'completion')}, "
-            f"temperature {plan.sampling.temperature:g}"
+            f"{place}{shown(plan.model.spec)} on {plan.dataset.name}: "
+            f"{plural(total, 'completion')}, temperature {plan.sampling.temperature:g}"
             + (f", prompt {plan.wording.label}" if plan.wording else "")
         )
     if len(plans) > _INTRODUCED:

@@ -142,4 +142,6 @@ def _styled(spec: str, style: str | None) -> str:
     if style is None:
         return spec
     router = router_in(spec)
-    return str(replace(parse(spec), style=style)) if router is None else restyled(router, style).spec
+    return (
+        str(replace(parse(spec), style=style)) if router is None else restyled(router, style).spec
+    )

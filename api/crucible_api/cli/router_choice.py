@@ -23,21 +23,14 @@ def find_router(spec: ModelSpec, voice: Voice | None) -> Router | None:
     where fewer than two servers answer.
     """
     from crucible_tasks.model_spec import ModelKind
-    from crucible_tasks.router import read_router, restyled, router_of
+    from crucible_tasks.named_router import named_router
+    from crucible_tasks.router import restyled
 
-    if spec.kind is ModelKind.ROUTER:
-        return read_router(spec.name)
-    if spec.kind is not ModelKind.NAME:
-        return None
-    entry = current().models.get(spec.name)
-    if entry is not None and entry.router is not None:
-        router = router_of(spec.name, entry.router)
-    else:
-        found = _built_in(spec, voice) if entry is None else None
-        if found is None:
-            return None
-        router = found
-    return router if spec.style is None else restyled(router, spec.style)
+    router = named_router(spec)
+    if router is not None or spec.kind is not ModelKind.NAME or spec.name in current().models:
+        return router
+    found = _built_in(spec.name, voice)
+    return found if found is None or spec.style is None else restyled(found, spec.style)
 
 
 def frozen_identity(router: Router) -> ModelIdentity:
@@ -98,16 +91,17 @@ def with_fallback(model: ModelIdentity) -> ModelIdentity:
     return model if router is None else identity_of(replace(router, falls_back=True))
 
 
-def _built_in(spec: ModelSpec, voice: Voice | None) -> Router | None:
+def _built_in(name: str, voice: Voice | None) -> Router | None:
     from crucible_api.cli.model_choice import answering_here
-    from crucible_tasks.built_in_router import NAME, built_in
+    from crucible_tasks.answering import BUILT_IN
+    from crucible_tasks.built_in_router import built_in
     from crucible_tasks.model_spec import parse
     from crucible_tasks.router import describe
 
-    if spec.name != NAME or _is_registered(spec.name):
+    if name != BUILT_IN or _is_registered(name):
         return None
     models = answering_here()
-    if any(one.name.removesuffix(":latest") == NAME for one in models):
+    if any(one.name.removesuffix(":latest") == BUILT_IN for one in models):
         return None
     router = built_in([parse(one.spec) for one in models])
     if router is None:
@@ -117,7 +111,7 @@ def _built_in(spec: ModelSpec, voice: Voice | None) -> Router | None:
             "configuration",
         )
     if voice is not None:
-        voice.announce(f"{NAME} is built in here: {describe(router)}")
+        voice.announce(f"{BUILT_IN} is built in here: {describe(router)}")
     return router
 
 

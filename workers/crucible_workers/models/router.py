@@ -235,9 +235,7 @@ def open_router(
         # somebody else may answer at once
         patience = replace(patience, outage=0.0, retries=min(patience.retries, 1))
     members = [
-        _Member(
-            one, _opening(opener, one.spec, dataset, patience), falls_back=router.falls_back
-        )
+        _Member(one, _opening(opener, one.spec, dataset, patience), falls_back=router.falls_back)
         for one in router.members
     ]
     try:
