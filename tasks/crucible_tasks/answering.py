@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
-from crucible_infra.settings import current
 from crucible_tasks.completion import Finish
 from crucible_tasks.generation import Message, ModelIdentity
-from crucible_tasks.model_spec import ModelKind, parse
+from crucible_tasks.named_router import is_router
 from crucible_tasks.sampling import Sampling
-
-#: the router that needs no configuration
-BUILT_IN = "hybrid"
 
 #: what answers, by name: the doors may not import the hands
 _HANDS = "crucible_workers.answer"
@@ -96,15 +92,3 @@ def open_answerer(spec: str) -> Answerer:
     hands = _ROUTER_HANDS if is_router(spec) else _HANDS
     answerer: Answerer = import_module(hands).open_answerer(spec)
     return answerer
-
-
-def is_router(text: str) -> bool:
-    """Whether a spec means several models: it spells a router out, or is the name of one.
-
-    `hybrid` is built in where the configuration gives this name to nothing.
-    """
-    spec = parse(text)
-    if spec.kind is not ModelKind.NAME:
-        return spec.kind is ModelKind.ROUTER
-    entry = current().models.get(spec.name)
-    return spec.name == BUILT_IN if entry is None else entry.router is not None

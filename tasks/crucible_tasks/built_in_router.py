@@ -13,9 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from crucible_tasks.answering import BUILT_IN
 from crucible_tasks.model_spec import ModelKind, ModelSpec
-from crucible_tasks.router import Member, Policy, Router, Signal, checked
+from crucible_tasks.router import BUILT_IN, Member, Policy, Router, Signal, checked
 
 #: billions or millions of parameters: `7b`, `1.5b`, `8x7b`, `360m`
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")

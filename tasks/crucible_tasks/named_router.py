@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from crucible_infra.settings import current
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
-from crucible_tasks.router import Router, read_router, restyled, router_of
+from crucible_tasks.router import BUILT_IN, Router, read_router, restyled, router_of
 
 
 def named_router(spec: ModelSpec) -> Router | None:
@@ -23,6 +23,18 @@ def named_router(spec: ModelSpec) -> Router | None:
     members = tuple(replace(one, spec=_resolved(one.spec)) for one in router.members)
     router = replace(router, members=members)
     return router if spec.style is None else restyled(router, spec.style)
+
+
+def is_router(text: str) -> bool:
+    """Whether a spec means several models: it spells a router out, or is the name of one.
+
+    `hybrid` is built in where the configuration gives this name to nothing.
+    """
+    spec = parse(text)
+    if spec.kind is not ModelKind.NAME:
+        return spec.kind is ModelKind.ROUTER
+    entry = current().models.get(spec.name)
+    return spec.name == BUILT_IN if entry is None else entry.router is not None
 
 
 def _resolved(text: str) -> str:

@@ -53,6 +53,9 @@ RULES = "router/1"
 #: what a router's answers are said to come from
 SERVER = "router"
 
+#: the name of the router that needs no configuration
+BUILT_IN = "hybrid"
+
 #: hexadecimal digits of the digest in a label
 _DIGITS = 8
 

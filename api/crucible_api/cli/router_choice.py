@@ -93,10 +93,9 @@ def with_fallback(model: ModelIdentity) -> ModelIdentity:
 
 def _built_in(name: str, voice: Voice | None) -> Router | None:
     from crucible_api.cli.model_choice import answering_here
-    from crucible_tasks.answering import BUILT_IN
     from crucible_tasks.built_in_router import built_in
     from crucible_tasks.model_spec import parse
-    from crucible_tasks.router import describe
+    from crucible_tasks.router import BUILT_IN, describe
 
     if name != BUILT_IN or _is_registered(name):
         return None
