@@ -13,7 +13,7 @@ for benchmarks.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -56,11 +56,14 @@ def open_answerer(spec: str) -> Answerer:
 class RouterAnswerer:
     """The members of a router, of which one answers."""
 
-    def __init__(self, router: Router, spec: str) -> None:
+    def __init__(
+        self, router: Router, spec: str, opener: Callable[[str], Answerer] = open_member
+    ) -> None:
         falls_back = router.falls_back or router.policy in _FALLING_BACK
         self._router = replace(router, falls_back=falls_back)
         #: as it was asked for
         self._spec = spec
+        self._opener = opener
         self._open: dict[int, Answerer] = {}
 
     def identity(self) -> ModelIdentity:
@@ -118,7 +121,7 @@ class RouterAnswerer:
 
     def _said(self, place: int, request: AnswerRequest) -> Generator[AnswerEvent, None, None]:
         if place not in self._open:
-            self._open[place] = open_member(self._router.members[place].spec)
+            self._open[place] = self._opener(self._router.members[place].spec)
         yield from self._open[place].answer(request)
 
     def _note(self, place: int, error: ModelError) -> None:
