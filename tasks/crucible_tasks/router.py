@@ -194,8 +194,9 @@ def checked(router: Router) -> Router:
         raise _refused(
             name, "one model is a member twice", "it would give the same answer to the same seed"
         )
-    if any(parse(spec).kind is ModelKind.ROUTER for spec in specs):
-        raise _refused(name, "a router cannot be a member of a router", "name its members")
+    if any(parse(spec).kind in (ModelKind.ROUTER, ModelKind.REFERENCE) for spec in specs):
+        problem = "a member is a model: neither another router nor the dataset's own solutions"
+        raise _refused(name, problem, "name the models themselves")
     if router.policy in (Policy.FAST, Policy.QUALITY) and router.policy not in roles:
         hint = f'give one member the role "{router.policy}"'
         raise _refused(name, f"policy {router.policy}, but no member of that role", hint)

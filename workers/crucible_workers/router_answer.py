@@ -1,4 +1,4 @@
-"""Implements answering for routers: a conversation goes through the members, one answer comes out.
+"""Implements answering for routers: a question goes to the members, one answer comes out.
 
 A member that fails before it said anything is replaced without a word that would have to be taken
 back. One that fails later, and one whose whole answer shows a signal of a cascade, has been read:

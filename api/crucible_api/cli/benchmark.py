@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -165,8 +164,6 @@ def command(
     is_forced: bool,
     is_detached: bool,
     sweep: str | None,
-    with_members: bool,
-    falls_back: bool,
     **rest: Any,
 ) -> None:
     """Sample models on datasets, judge the answers in the sandbox, print pass@k.
@@ -176,7 +173,6 @@ def command(
     the dataset's own solutions, which prove the installation.
     """
     wish = read_wish(click.get_current_context(), sweep, rest)
-    wish = replace(wish, with_members=with_members, falls_back=falls_back)
     wish.check(gate)
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
     if is_detached and current().is_embedded:

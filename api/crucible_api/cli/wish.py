@@ -143,7 +143,8 @@ def read_wish(context: click.Context, sweep: str | None, given: dict[str, Any]) 
     of_file = {
         name: value
         for name in given
-        if (value := getattr(file, _FILE_NAMES.get(name, name))) is not None
+        # what is about routers is said by flags alone
+        if (value := getattr(file, _FILE_NAMES.get(name, name), None)) is not None
         and context.get_parameter_source(name) is ParameterSource.DEFAULT
     }
     return Wish(**{**given, **of_file}, file=file, of_file=frozenset(of_file))

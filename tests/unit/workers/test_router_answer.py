@@ -195,7 +195,7 @@ def test_a_configured_name_opens_its_router_with_its_aliases(
     crucible_home: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert crucible_home
-    members = (RouterMember("fast", "tiny?style=base"), RouterMember("quality", "reference"))
+    members = (RouterMember("fast", "tiny?style=base"), RouterMember("quality", "hf:large"))
     configure(
         monkeypatch,
         {
@@ -205,7 +205,7 @@ def test_a_configured_name_opens_its_router_with_its_aliases(
     )
     details = open_answerer("mine").identity().details
     assert details == {
-        "router": "cascade: fast ollama:tiny:1b?style=base, then quality reference on no_code, "
+        "router": "cascade: fast ollama:tiny:1b?style=base, then quality hf:large on no_code, "
         "syntax_error, truncated"
     }
 
