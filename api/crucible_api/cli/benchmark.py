@@ -32,6 +32,7 @@ Examples:
   {EXAMPLE}
   crucible benchmark -m openai:localhost:8000/v1#my-model -n 20 -k 1,10
   crucible benchmark -m NAME --temperature 0.2 --temperature 0.8 -n 10
+  crucible benchmark -m hybrid -n 10           a router, and each of its members alone
   crucible benchmark -m NAME -d humaneval+ -d mbpp+ --output result.json
   crucible benchmark -m NAME --fail-under pass@1=35% --json | jq '."pass@1"'
 
@@ -169,7 +170,7 @@ def command(
     """Sample models on datasets, judge the answers in the sandbox, print pass@k.
 
     Without -m this asks CRUCIBLE_MODEL, else what answers on the usual ports (Ollama, LM Studio,
-    llama.cpp, vLLM), else the built-in toy model, `nano`, on `starter`, and beside it `reference`:
+    llama.cpp, vLLM; `hybrid`, a router, where more than one does), else the built-in toy model, `nano`, on `starter`, and beside it `reference`:
     the dataset's own solutions, which prove the installation.
     """
     wish = read_wish(click.get_current_context(), sweep, rest)
