@@ -55,6 +55,7 @@ class Completion:
     seed: int | None = None
     finish: Finish = Finish.STOP
     prompt_tokens: int | None = None
+    #: of those drawn by one request, an equal share of what it took where nobody tells more
     completion_tokens: int | None = None
     seconds: float | None = None
     #: of a router, in the order they were drawn: tokens and seconds above are their sums

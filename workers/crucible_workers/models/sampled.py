@@ -18,6 +18,8 @@ class Sampled:
     finish: Finish
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    #: of several that came in one answer, an equal share of the tokens counted for all of them
+    token_share: int | None = None
     #: whether it thought before it answered; those tokens count towards the limit
     has_reasoning: bool = False
 
@@ -56,7 +58,9 @@ def completion_of(
         seed=request.seed(sampled.index),
         finish=sampled.finish,
         prompt_tokens=sampled.prompt_tokens,
-        completion_tokens=sampled.completion_tokens,
+        completion_tokens=sampled.token_share
+        if sampled.completion_tokens is None
+        else sampled.completion_tokens,
         seconds=None if seconds is None else round(seconds, 3),
     )
 
