@@ -1,7 +1,7 @@
 """Conversation signals: what a user sees is wrong with an answer to whatever they asked.
 
-A conversation has no challenge: whether code was wanted is not known, so an answer without any is
-no worse for it, unless it says nothing at all. What claims to be Python must parse. Nothing is run
+A conversation has no challenge. Unless code is wanted for a file, an answer without any is no worse
+for it, but one that says nothing at all is. What claims to be Python must parse. Nothing is run
 here, so examples are not looked at.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from crucible_tasks.completion import Finish
 from crucible_tasks.extraction.answer_text import answer
+from crucible_tasks.extraction.candidate import is_prose
 from crucible_tasks.extraction.fences import Block, read_blocks
 from crucible_tasks.extraction.parsing import Parser
 from crucible_tasks.router import Signal
@@ -16,17 +17,19 @@ from crucible_tasks.router import Signal
 _PYTHON = ("python", "py", "python3")
 
 
-def conversation_signals(reply: str, finish: Finish) -> frozenset[Signal]:
+def conversation_signals(
+    reply: str, finish: Finish, *, wants_code: bool = False
+) -> frozenset[Signal]:
     """What this answer shows."""
     said = answer(reply)
     signals = set()
     if finish is Finish.LENGTH:
         signals.add(Signal.TRUNCATED)
-    if not said.strip():
-        signals.add(Signal.NO_CODE)
     parser = Parser()
-    blocks = [block for block in read_blocks(said) if block.language in _PYTHON]
-    if any(not _parses(block, parser) for block in blocks):
+    blocks = read_blocks(said)
+    if not said.strip() or (wants_code and not blocks and not _is_program(said, parser)):
+        signals.add(Signal.NO_CODE)
+    if any(block.language in _PYTHON and not _parses(block, parser) for block in blocks):
         signals.add(Signal.SYNTAX_ERROR)
     return frozenset(signals)
 
@@ -36,3 +39,9 @@ def _parses(block: Block, parser: Parser) -> bool:
     if block.content.lstrip().startswith(">>>") or not block.is_closed:
         return True
     return parser.parse(block.content).tree is not None
+
+
+def _is_program(text: str, parser: Parser) -> bool:
+    """Whether a text without a fence is code all the same, as far as Python can tell."""
+    tree = parser.parse(text).tree
+    return tree is not None and not is_prose(tree)

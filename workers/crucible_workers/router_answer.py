@@ -95,7 +95,7 @@ class RouterAnswerer:
                 continue
             BREAKERS.answered(spec)
             draws += 1
-            seen = screen.signals
+            seen = screen.signals(request)
             if self._router.accepts(draws, seen):
                 break
             shown = ", ".join(sorted(seen.intersection(self._router.escalate_on)))
@@ -147,11 +147,11 @@ class _Screen:
     is_whole: bool = False
     is_part: bool = False
 
-    @property
-    def signals(self) -> frozenset[Signal]:
+    def signals(self, request: AnswerRequest) -> frozenset[Signal]:
         """What the whole answer shows."""
         assert self.end is not None
-        return conversation_signals(self.text, self.end.finish)
+        finish = self.end.finish
+        return conversation_signals(self.text, finish, wants_code=request.wants_code)
 
     def told(self, events: Iterator[AnswerEvent], spec: str) -> Iterator[AnswerEvent]:
         """One member's answer but for its end, behind a word about what it replaces."""

@@ -82,3 +82,18 @@ def test_a_conversation_may_be_without_code_but_not_with_broken_python(
 ) -> None:
     assert conversation_signals(reply, Finish.STOP) == found
     assert conversation_signals(reply, Finish.LENGTH) == found | {Signal.TRUNCATED}
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_missing"),
+    [
+        ("A monad is a monoid.", True),
+        ("Sure!", True),
+        (CODE, False),
+        ("def f(a):\n    return a\n", False),
+        ("```js\nf()\n```", False),
+    ],
+)
+def test_prose_is_no_good_where_code_is_wanted(reply: str, *, is_missing: bool) -> None:
+    found = conversation_signals(reply, Finish.STOP, wants_code=True)
+    assert (Signal.NO_CODE in found) == is_missing
