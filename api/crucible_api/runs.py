@@ -22,6 +22,7 @@ from crucible_infra.database import Database, open_database
 from crucible_infra.database.attempts import AttemptRow, Stage, forget_attempts, store_attempts
 from crucible_infra.database.completions import each_completion, insert_completions
 from crucible_infra.database.counts import challenge_counts, challenge_totals
+from crucible_infra.database.draws import draws_of
 from crucible_infra.database.runs import (
     RunRow,
     find_run,
@@ -250,6 +251,7 @@ class Runs:
                 dataset,
                 each_completion(connection, run_id),
                 standing.verdict_rows(connection, run),
+                draws_of(connection, run_id),
             )
             return write_export(exported, directory)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -177,7 +178,9 @@ def test_shares_costs_and_the_bound_add_up(workshop: Workshop) -> None:
     assert routing.bound[0].value >= workshop.runs.summary(hybrid).scores[0].value
 
 
-def test_every_text_is_kept_and_a_repeated_message_adds_none(workshop: Workshop) -> None:
+def test_every_text_is_kept_and_a_repeated_message_adds_none(
+    workshop: Workshop, tmp_path: Path
+) -> None:
     hybrid = workshop.runs.plan_benchmark(plan(HYBRID))
     workshop.runs.start(hybrid)
     while requests := workshop.wire.take():
@@ -193,6 +196,9 @@ def test_every_text_is_kept_and_a_repeated_message_adds_none(workshop: Workshop)
     texts = [row.text for row in found if row.text is not None]
     assert sorted(texts) == sorted(small(seed) for seed in SEEDS if is_turned_down(seed))
     assert {tuple(row.signals) for row in found} == {(), ("truncated",)}
+    written = workshop.runs.export(hybrid, tmp_path / "exported")[-1]
+    lines = [json.loads(line) for line in written.read_text().splitlines()]
+    assert [line["text"] for line in lines] == [row.text for row in found]
 
 
 def test_what_was_asked_otherwise_is_asked_anew(workshop: Workshop) -> None:
