@@ -212,7 +212,15 @@ def _carry_out(
     if output is not None:
         files.write(output, [as_json(report.document(summaries))], voice)
     _say_what_next(matrix, run_ids, voice)
-    following.demand(summaries, gate)
+    following.demand(summaries, None)
+    following.demand(_gated(matrix, summaries), gate)
+
+
+def _gated(matrix: Matrix, summaries: Sequence[RunSummary]) -> list[RunSummary]:
+    """The runs a gate is about: not those a router is only compared with."""
+    companions = matrix.choice.companions
+    pairs = zip(matrix.plans, summaries, strict=True)
+    return [summary for plan, summary in pairs if plan.model not in companions]
 
 
 def _introduce(plans: Sequence[BenchmarkPlan], voice: Voice) -> None:

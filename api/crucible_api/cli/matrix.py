@@ -142,15 +142,18 @@ def _with_members(choice: Choice, wish: Wish) -> Choice:
     from crucible_api.cli.router_choice import with_fallback
     from crucible_tasks.router import router_in
 
+    chosen = [with_fallback(one) if wish.falls_back else one for one in choice.models]
     models: dict[tuple[str, str], ModelIdentity] = {}
-    for model in choice.models:
-        chosen = with_fallback(model) if wish.falls_back else model
-        models.setdefault((chosen.spec, chosen.style), chosen)
-        router = router_in(chosen.spec)
+    for model in chosen:
+        models.setdefault((model.spec, model.style), model)
+        router = router_in(model.spec)
         for member in router.members if router and wish.with_members else ():
             alone = describe(member.spec)
             models.setdefault((alone.spec, alone.style), alone)
-    return replace(choice, models=tuple(models.values()))
+    found = tuple(models.values())
+    return replace(
+        choice, models=found, companions=tuple(one for one in found if one not in chosen)
+    )
 
 
 def _cells_of(

@@ -33,6 +33,8 @@ class Choice:
     models: tuple[ModelIdentity, ...]
     #: the built-in model to sample as well, where nothing was asked for and nothing answered
     toy: ModelIdentity | None = None
+    #: those of `models` that are only there to compare a router with
+    companions: tuple[ModelIdentity, ...] = ()
 
 
 def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:

@@ -85,6 +85,9 @@ def _sentences(routing: Routing) -> Iterator[str]:
     for alone in taken:
         yield f"run {alone.run_id} took {alone.taken} of its answers from these draws"
     for score in routing.bound:
+        if score.reason:
+            yield f"oracle bound: pass@{score.k} is not known: {score.reason}"
+            continue
         yield (
             f"oracle bound: pass@{score.k} {score_text(score)}, an upper bound: whoever knew the "
             "hidden tests could choose among the members' answers so well; nothing here did"
