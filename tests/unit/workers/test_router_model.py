@@ -151,9 +151,13 @@ def test_where_it_may_fall_back_the_next_member_answers(
     small_server.stop()
     for _ in range(FAILURES):
         assert answered(model.sample(samples(0, prompt=CHAT))) == [[1]]
-    # known to be away, so nobody waits for it
-    assert not BREAKERS.may_ask(frozen.members[0].spec)
-    assert answered(model.sample(samples(0, prompt=CHAT))) == [[1]]
+    # known to be away, so nobody looks whether it is back already
+    port = int(small_server.url.rpartition(":")[2])
+    with ModelServer(OpenAi(half, ("small",)), port) as back:
+        assert answered(model.sample(samples(0, prompt=CHAT))) == [[1]]
+        assert back.requests == []
+        BREAKERS.answered(frozen.members[0].spec)
+        assert answered(model.sample(samples(0, prompt=CHAT))) == [[0]]
     assert model.identity().spec == frozen.spec
     model.close()
     again = opened(frozen)
