@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import msgspec
 
 from crucible_api.reports import RunSummary, VerdictRow
 from crucible_infra.database.completions import CompletionRow
+from crucible_infra.database.draws import DrawRow
 from crucible_infra.errors import DiskFull, StorageError
 from crucible_tasks.challenge import Challenge
 from crucible_tasks.challenges import Dataset
@@ -33,6 +34,8 @@ class Exported:
     #: in the order of the run; read once
     completions: Iterable[CompletionRow]
     verdicts: Iterable[VerdictRow]
+    #: of a router's run
+    draws: Sequence[DrawRow] = ()
 
 
 def write_export(exported: Exported, directory: Path) -> tuple[Path, ...]:
@@ -41,7 +44,8 @@ def write_export(exported: Exported, directory: Path) -> tuple[Path, ...]:
     manifest.json: the manifest, scores and coverage. completions.jsonl: raw texts and how they
     were sampled, for `crucible evaluate` and `replay:`. samples.jsonl: for openai/human-eval.
     samples-evalplus.jsonl: for EvalPlus.
-    verdicts.jsonl: what became of each. Raises StorageError, DiskFull when it cannot be written.
+    verdicts.jsonl: what became of each. draws.jsonl, of a router's run: what each member answered,
+    and what it was turned down for. Raises StorageError, DiskFull when it cannot be written.
     """
     _make(directory)
     names = ("completions.jsonl", "samples.jsonl", "samples-evalplus.jsonl")
@@ -58,10 +62,14 @@ def write_export(exported: Exported, directory: Path) -> tuple[Path, ...]:
             solutions.write(_line({"task_id": row.task_id, "solution": program}))
     with _replacing(directory / "verdicts.jsonl") as verdicts:
         verdicts.writelines(_line(msgspec.to_builtins(row)) for row in exported.verdicts)
+    more = ("draws.jsonl",) if exported.draws else ()
+    for name in more:
+        with _replacing(directory / name) as draws:
+            draws.writelines(_line(_draw(row)) for row in exported.draws)
     with _replacing(directory / "manifest.json") as manifest:
         text = json.dumps(_manifest(exported.summary), indent=2, allow_nan=False)
         manifest.write(text.encode() + b"\n")
-    return tuple(directory / name for name in ("manifest.json", *names, "verdicts.jsonl"))
+    return tuple(directory / name for name in ("manifest.json", *names, "verdicts.jsonl", *more))
 
 
 def _program(row: CompletionRow, challenge: Challenge) -> str:
@@ -89,6 +97,13 @@ def _raw(row: CompletionRow) -> dict[str, Any]:
     for name in ("run_id", "task_id", "index", "form", "text"):
         del fields[name]
     return {"task_id": row.task_id, "index": row.index, row.form: row.text, **fields}
+
+
+def _draw(row: DrawRow) -> dict[str, Any]:
+    """One draw; the text of one that was kept is the completion's, and null here."""
+    fields: dict[str, Any] = msgspec.to_builtins(row)
+    del fields["run_id"]
+    return fields
 
 
 def _manifest(summary: RunSummary) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from crucible_infra.database.attempts import Stage
 from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.quality import Quality
+from crucible_tasks.router import shown
 from crucible_tasks.scores import Score
 from crucible_tasks.verdict import Mode, Outcome
 
@@ -46,8 +47,9 @@ class RunInfo:
 
     @property
     def model_text(self) -> str:
-        """The model as tables show it, with its caution."""
-        return self.model if self.caution is None else f"{self.model} ({self.caution})"
+        """The model as tables show it: a router by its label, and what has a caution with it."""
+        name = shown(self.model)
+        return name if self.caution is None else f"{name} ({self.caution})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,62 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What answers cost; None where the server of one of them did not tell."""
+
+    completion_tokens: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A run of the same sweep in which a router's member answers everything."""
+
+    run_id: str
+    scores: tuple[Score, ...]
+    completions: int
+    cost: Cost
+    #: of its completions, those that the router's run had drawn already
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPart:
+    """What one member of a router did in a run."""
+
+    role: str
+    #: its spec
+    model: str
+    draws: int
+    #: completions that are its answer
+    answered: int
+    cost: Cost
+    #: None where the sweep has no such run
+    alone: Alone | None
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How a router's run came about."""
+
+    label: str
+    policy: str
+    escalate_on: tuple[str, ...]
+    falls_back: bool
+    completions: int
+    members: tuple[MemberPart, ...]
+    cost: Cost
+    #: pass@k of whoever could choose among the members' answers by the hidden tests; empty without
+    #: a run of each member alone
+    bound: tuple[Score, ...]
+
+    @property
+    def draws(self) -> int:
+        """How many answers were drawn for all completions."""
+        return sum(one.draws for one in self.members)
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """Everything worth knowing about a run at once."""
 
@@ -112,6 +170,10 @@ class RunSummary:
     manifest: dict[str, Any]
     #: what kept the judged programs from the host, like "namespaces"; None before the first verdict
     isolation: str | None = None
+    #: who answered; None for a run that asked one model
+    routing: Routing | None = None
+    #: of all completions there are
+    cost: Cost | None = None
 
     @property
     def outcomes(self) -> tuple[OutcomeCount, ...]:

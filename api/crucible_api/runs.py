@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crucible_api import standing
 from crucible_api.export import Exported, write_export
+from crucible_api.member_runs import cost_of, routing, take_draws
 from crucible_api.planned_rows import PlannedRows, benchmark_rows, evaluation_rows
 from crucible_api.reports import Progress, RunInfo, RunSummary, VerdictRow
 from crucible_infra.artifacts import ArtifactStore, open_store
@@ -21,6 +22,7 @@ from crucible_infra.database import Database, open_database
 from crucible_infra.database.attempts import AttemptRow, Stage, forget_attempts, store_attempts
 from crucible_infra.database.completions import each_completion, insert_completions
 from crucible_infra.database.counts import challenge_counts, challenge_totals
+from crucible_infra.database.draws import draws_of
 from crucible_infra.database.runs import (
     RunRow,
     find_run,
@@ -199,7 +201,10 @@ class Runs:
     def summary(self, run_id: str) -> RunSummary:
         """Scores, validity, progress and manifest of a run, finished or not."""
         with self.database.reading() as connection:
-            return standing.summary(connection, _found(run_id, find_run(connection, run_id)))
+            run = _found(run_id, find_run(connection, run_id))
+            found = standing.summary(connection, run)
+            cost = cost_of(connection, run)
+            return replace(found, routing=routing(connection, run), cost=cost)
 
     def counts(self, run_id: str) -> tuple[Counts, ...]:
         """Per challenge, in the dataset's order, the judged completions and those that passed."""
@@ -246,6 +251,7 @@ class Runs:
                 dataset,
                 each_completion(connection, run_id),
                 standing.verdict_rows(connection, run),
+                draws_of(connection, run_id),
             )
             return write_export(exported, directory)
 
@@ -287,6 +293,7 @@ def open_runs(settings: Settings) -> Runs:
 def _set_off(connection: Connection, run: RunRow, owner: str | None) -> None:
     """Let the controller send whatever is missing, whatever was given up or sent before."""
     forget_attempts(connection, run.id)
+    take_draws(connection, run)
     update_run(
         connection,
         run.id,

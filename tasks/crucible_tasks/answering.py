@@ -13,10 +13,12 @@ from typing import Protocol
 
 from crucible_tasks.completion import Finish
 from crucible_tasks.generation import Message, ModelIdentity
+from crucible_tasks.named_router import is_router
 from crucible_tasks.sampling import Sampling
 
 #: what answers, by name: the doors may not import the hands
 _HANDS = "crucible_workers.answer"
+_ROUTER_HANDS = "crucible_workers.router_answer"
 
 #: the server of an identity that stands for several models, which may begin an answer anew
 ROUTER = "router"
@@ -98,11 +100,12 @@ class Answerer(Protocol):
 
 
 def open_answerer(spec: str) -> Answerer:
-    """Open the model of a spec in this process.
+    """Open the model or router of a spec in this process.
 
     Raises InvalidModelSpec, or the ModelErrors that opening a model raises.
     """
-    answerer: Answerer = import_module(_HANDS).open_answerer(spec)
+    hands = _ROUTER_HANDS if is_router(spec) else _HANDS
+    answerer: Answerer = import_module(hands).open_answerer(spec)
     return answerer
 
 

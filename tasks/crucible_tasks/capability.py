@@ -10,6 +10,9 @@ A host serves one model under several specs (`ollama:m`, `ollama:http://localhos
 so it takes from the queue of each. `hf:` has one queue for all weights, from which every host takes
 that has torch: weights of the artifact store are fetched by whoever is asked, a path has to lead to
 the same place on all of them. `?style=` changes prompts, not hosts.
+
+A router asks all its members from one host. Members that only some hosts have must therefore wait
+in one queue; `one_host_has` tells whether they do.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from crucible_infra.errors import InvalidModelSpec
+from crucible_infra.errors import InvalidInput
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 
 #: served by every host that generates
@@ -44,20 +48,30 @@ def generation_queue(text: str) -> str:
     What cannot be read goes to the common queue: whoever takes it says what is wrong.
     """
     try:
-        spec = parse(text)
-    except InvalidModelSpec:
+        return _queue_of(parse(text))
+    except InvalidInput:
         return COMMON
+
+
+def _queue_of(spec: ModelSpec) -> str:
     match spec.kind:
         case ModelKind.NAME:
             return _named(spec.name)
         case ModelKind.HF:
             return IN_PROCESS
+        case ModelKind.ROUTER:
+            return _of_members(spec.name)
         case ModelKind.OLLAMA if spec.url is None:
             return _usual(spec.name)
         case ModelKind.OLLAMA | ModelKind.OPENAI if spec.url and _is_loopback(spec.url):
             return _placed(spec.kind, spec.url, spec.name)
         case _:
             return COMMON
+
+
+def one_host_has(specs: Iterable[str]) -> bool:
+    """Whether one queue leads to hosts that can serve all of these models."""
+    return len({generation_queue(spec) for spec in specs} - {COMMON}) <= 1
 
 
 def served_queues(spec: ModelSpec, url: str) -> tuple[str, ...]:
@@ -68,6 +82,13 @@ def served_queues(spec: ModelSpec, url: str) -> tuple[str, ...]:
     if _is_loopback(url):
         queues.append(_placed(spec.kind, url, spec.name))
     return tuple(queues)
+
+
+def _of_members(text: str) -> str:
+    from crucible_tasks.router import read_router  # noqa: PLC0415 -- its contracts need queues
+
+    queues = {generation_queue(member.spec) for member in read_router(text).members}
+    return max(queues - {COMMON}, default=COMMON)
 
 
 def _named(name: str) -> str:

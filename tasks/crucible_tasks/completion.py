@@ -28,6 +28,23 @@ class Finish(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """One member's answer on a router's way to a completion."""
+
+    #: its place among the router's members
+    member: int
+    form: Form
+    #: None where it became the completion and is its text
+    text: str | None
+    finish: Finish = Finish.STOP
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None
+    #: what was seen of an answer that was turned down
+    signals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One sampled answer to one challenge."""
 
@@ -38,5 +55,8 @@ class Completion:
     seed: int | None = None
     finish: Finish = Finish.STOP
     prompt_tokens: int | None = None
+    #: of those drawn by one request, an equal share of what it took where nobody tells more
     completion_tokens: int | None = None
     seconds: float | None = None
+    #: of a router, in the order they were drawn: tokens and seconds above are their sums
+    draws: tuple[Draw, ...] = ()

@@ -8,7 +8,9 @@ replay:FILE             recorded completions
 reference               the dataset's own solutions
 nano[:DIRECTORY]        the built-in toy model, or weights of its kind, sampled without torch
 nano+ADAPTER            the same with a LoRA adapter: a directory, or artifact:DIGEST
-NAME                    whichever server on the usual ports has a model of this name
+router:{…}              a router over several models, with all it says: see `router`
+NAME                    whichever server on the usual ports has a model of this name, or what the
+                        configuration calls so; `hybrid` is a router over what answers
 
 `?style=base` or `?style=chat` after a server's NAME or after `hf:` overrides how prompts are made.
 """
@@ -40,6 +42,7 @@ class ModelKind(StrEnum):
     REPLAY = "replay"
     REFERENCE = "reference"
     NANO = "nano"
+    ROUTER = "router"
     #: not decided yet: the servers are asked which one has it
     NAME = "name"
 
@@ -49,7 +52,8 @@ class ModelSpec:
     """One model, as far as its spec says."""
 
     kind: ModelKind
-    #: the model's name; the file of `replay`; the path or id of `hf`; the directory of `nano`
+    #: the model's name; the file of `replay`; the path or id of `hf`; the directory of `nano`; all
+    #: that a `router` says
     name: str = ""
     #: without a slash at its end; None where the usual place is meant
     url: str | None = None
@@ -69,8 +73,8 @@ class ModelSpec:
                 return f"{self.name}{style}"
             case ModelKind.HF:
                 return f"hf:{self.name}" + (f"+{self.adapter}" if self.adapter else "") + style
-            case ModelKind.REPLAY:
-                return f"replay:{self.name}"
+            case ModelKind.REPLAY | ModelKind.ROUTER:
+                return f"{self.kind}:{self.name}"
             case ModelKind.NANO:
                 place = f":{self.name}" if self.name else ""
                 return f"nano{place}" + (f"+{self.adapter}" if self.adapter else "")
@@ -87,8 +91,9 @@ def parse(text: str) -> ModelSpec:
     match "nano" if spec.startswith("nano+") else head if colon else spec:
         case "reference" | "nano":
             return _of_ours(spec, rest)
-        case "replay":
-            return ModelSpec(ModelKind.REPLAY, _present(spec, rest, "a file"))
+        case "replay" | "router":
+            wanted = "a file" if head == "replay" else "what it says; configure one by a name"
+            return ModelSpec(ModelKind(head), _present(spec, rest, wanted))
         case "hf":
             return _hf(spec, rest)
         case "ollama" if colon:

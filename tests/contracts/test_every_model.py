@@ -19,6 +19,7 @@ from crucible_tasks.completion import Form
 from crucible_tasks.generation import Prompt
 from crucible_tasks.model_spec import parse
 from crucible_tasks.sampling import Sampling
+from crucible_tasks.router import READ_SIGNALS, Member, Policy, Router
 from crucible_workers.models import open_model
 from crucible_workers.models.interface import Ended, Model
 from crucible_workers.models.patience import Patience
@@ -56,6 +57,24 @@ def openai(server: ModelServer, prompt: Prompt) -> Case:
     return Case(model, prompt, {form}, server.stop)
 
 
+def router(server: ModelServer, prompt: Prompt) -> Case:
+    # every second answer is turned down
+    server.behaviour = OpenAi(_odd, ("coder", "larger"))
+    style = "base" if prompt.text else "chat"
+    members = [
+        Member(role, f"openai:{server.url}/v1#{name}?style={style}")
+        for role, name in (("fast", "coder"), ("quality", "larger"))
+    ]
+    wanted = Router("hybrid", Policy.CASCADE, tuple(members), READ_SIGNALS)
+    form = Form.CONTINUATION if prompt.text else Form.RESPONSE
+    return Case(open_model(wanted.spec, None, QUICK), prompt, {form}, server.stop)
+
+
+def _odd(prompt: str, seed: int) -> str:
+    del prompt
+    return f"a = {seed}\n" if seed % 2 else "(("
+
+
 def replay(directory: Path) -> Case:
     path = directory / "recorded.jsonl"
     rows = [{"task_id": "T/0", "completion": f"    return {i}\n"} for i in SIX]
@@ -90,7 +109,7 @@ def nano() -> Case:
 @pytest.fixture(
     params=[
         *("ollama raw", "ollama chat", "openai raw", "openai chat"),
-        *("hf raw", "hf chat", "replay", "reference", "nano"),
+        *("hf raw", "hf chat", "replay", "reference", "nano", "router raw", "router chat"),
     ]
 )
 def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) -> Iterator[Case]:
@@ -101,6 +120,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, crucible_home: Path) ->
         made = {
             "ollama": lambda: ollama(server, prompt),
             "openai": lambda: openai(server, prompt),
+            "router": lambda: router(server, prompt),
             "hf": lambda: transformers(tmp_path, prompt),
             "replay": lambda: replay(tmp_path),
             "reference": reference,

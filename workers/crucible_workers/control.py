@@ -65,6 +65,7 @@ from crucible_infra.database.completions import (
     insert_completions,
     stored_indices,
 )
+from crucible_infra.database.draws import insert_draws
 from crucible_infra.database.runs import (
     ChallengeRow,
     RunRow,
@@ -96,6 +97,7 @@ from crucible_workers.control_leases import Leases
 from crucible_workers.control_messages import (
     Outgoing,
     completion_row,
+    draw_rows,
     evaluation_problem,
     in_order,
     verdict_row,
@@ -206,6 +208,8 @@ class Controller:
         found = {one.index: one for one in generation.completions if one.index in missing}
         rows = [completion_row(run.id, challenge.task_id, one) for one in found.values()]
         insert_completions(connection, rows)
+        drawn = (draw_rows(run.id, challenge.task_id, one) for one in found.values())
+        insert_draws(connection, list(chain.from_iterable(drawn)))
         run = self._heard(connection, run, has_news=bool(found))
         problem = None
         if generation.failure is not None:

@@ -10,6 +10,7 @@ import msgspec
 
 from crucible_infra.database.attempts import Asked, AttemptRow
 from crucible_infra.database.completions import CompletionRow
+from crucible_infra.database.draws import DrawRow
 from crucible_infra.database.runs import ChallengeRow, RunRow
 from crucible_infra.database.verdicts import VerdictRow
 from crucible_tasks.challenge import Limits
@@ -56,6 +57,27 @@ def completion_row(run_id: str, task_id: str, one: Completion) -> CompletionRow:
         one.completion_tokens,
         one.seconds,
     )
+
+
+def draw_rows(run_id: str, task_id: str, one: Completion) -> list[DrawRow]:
+    """What is stored of a router's way to a completion."""
+    return [
+        DrawRow(
+            run_id,
+            task_id,
+            one.index,
+            place,
+            draw.member,
+            str(draw.form),
+            draw.text,
+            str(draw.finish),
+            draw.prompt_tokens,
+            draw.completion_tokens,
+            draw.seconds,
+            list(draw.signals),
+        )
+        for place, draw in enumerate(one.draws)
+    ]
 
 
 def verdict_row(run: RunRow, evaluation: Evaluation, one: Judgement) -> VerdictRow:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from crucible_infra import log
 from crucible_infra.errors import (
     CrucibleError,
     EmptyCompletion,
     ModelError,
+    SandboxBroken,
     ServerTimeout,
     StorageError,
 )
 from crucible_tasks import sending
-from crucible_tasks.completion import Completion, Finish, Form
+from crucible_tasks.completion import Completion, Form
 from crucible_tasks.control import STORE_COMPLETIONS
 from crucible_tasks.generation import (
     GENERATION,
@@ -31,6 +31,7 @@ from crucible_workers.models import open_model
 from crucible_workers.models.interface import Model, SampleRequest
 from crucible_workers.models.leases import Leases
 from crucible_workers.models.patience import IMPATIENT
+from crucible_workers.models.sampled import cut_at_stop
 
 #: seconds after which nothing new is begun: a task is killed at 3000, with all it has sampled,
 #: and one sample may take 1100
@@ -88,17 +89,6 @@ def sample(request: GenerationRequest, leases: Leases) -> Generation:
     )
 
 
-def cut_at_stop(completion: Completion, stop: tuple[str, ...]) -> Completion:
-    """End a continuation where its first stop word begins; a server may know only some of them."""
-    if completion.form is not Form.CONTINUATION:
-        return completion
-    ends = [completion.text.find(word) for word in stop if word]
-    end = min((end for end in ends if end >= 0), default=None)
-    if end is None:
-        return completion
-    return replace(completion, text=completion.text[:end], finish=Finish.STOP)
-
-
 def _sampled(
     model: Model, request: GenerationRequest
 ) -> Iterator[tuple[Completion, ...] | EmptyCompletion]:
@@ -133,8 +123,8 @@ def _sample_request(request: GenerationRequest, indices: tuple[int, ...]) -> Sam
 def _is_transient(failure: CrucibleError | None) -> bool:
     if isinstance(failure, ModelError):
         return failure.is_transient
-    # a store may be back soon; a wrong spec stays wrong
-    return failure is None or isinstance(failure, StorageError)
+    # a store may be back soon, and a sandbox that examples are judged in; a wrong spec stays wrong
+    return failure is None or isinstance(failure, StorageError | SandboxBroken)
 
 
 def _identity(spec: str, dataset: str | None) -> ModelIdentity:

@@ -32,6 +32,7 @@ Examples:
   {EXAMPLE}
   crucible benchmark -m openai:localhost:8000/v1#my-model -n 20 -k 1,10
   crucible benchmark -m NAME --temperature 0.2 --temperature 0.8 -n 10
+  crucible benchmark -m hybrid -n 10           a router, and each of its members alone
   crucible benchmark -m NAME -d humaneval+ -d mbpp+ --output result.json
   crucible benchmark -m NAME --fail-under pass@1=35% --json | jq '."pass@1"'
 
@@ -129,6 +130,19 @@ are asked nothing, replays and `reference`, have one run whatever the prompts ar
     metavar="FILE",
     help="Ask in your own words, around {request} in this file; or `default`.",
 )
+@click.option(
+    "--members/--no-members",
+    "with_members",
+    default=True,
+    show_default=True,
+    help="Run each member of a router alone, too.",
+)
+@click.option(
+    "--allow-fallback",
+    "falls_back",
+    is_flag=True,
+    help="Let a router's next member answer where one fails; the shares say how often.",
+)
 @options.limits
 @click.option(
     "--priority",
@@ -156,8 +170,9 @@ def command(
     """Sample models on datasets, judge the answers in the sandbox, print pass@k.
 
     Without -m this asks CRUCIBLE_MODEL, else what answers on the usual ports (Ollama, LM Studio,
-    llama.cpp, vLLM), else the built-in toy model, `nano`, on `starter`, and beside it `reference`:
-    the dataset's own solutions, which prove the installation.
+    llama.cpp, vLLM): `hybrid`, a router, where more than one does. Else it asks the built-in toy
+    model, `nano`, on `starter`, and beside it `reference`: the dataset's own solutions, which prove
+    the installation.
     """
     wish = read_wish(click.get_current_context(), sweep, rest)
     wish.check(gate)
@@ -197,16 +212,26 @@ def _carry_out(
     if output is not None:
         files.write(output, [as_json(report.document(summaries))], voice)
     _say_what_next(matrix, run_ids, voice)
-    following.demand(summaries, gate)
+    following.demand(summaries, None)
+    following.demand(_gated(matrix, summaries), gate)
+
+
+def _gated(matrix: Matrix, summaries: Sequence[RunSummary]) -> list[RunSummary]:
+    """The runs a gate is about: not those a router is only compared with."""
+    companions = matrix.choice.companions
+    pairs = zip(matrix.plans, summaries, strict=True)
+    return [summary for plan, summary in pairs if plan.model not in companions]
 
 
 def _introduce(plans: Sequence[BenchmarkPlan], voice: Voice) -> None:
+    from crucible_tasks.router import shown
+
     for number, plan in enumerate(plans[:_INTRODUCED], start=1):
         place = f"{number}/{len(plans)}  " if len(plans) > 1 else ""
         total = len(plan.dataset.challenges) * plan.n
         voice.talk(
-            f"{place}{plan.model.spec} on {plan.dataset.name}: {plural(total, 'completion')}, "
-            f"temperature {plan.sampling.temperature:g}"
+            f"{place}{shown(plan.model.spec)} on {plan.dataset.name}: "
+            f"{plural(total, 'completion')}, temperature {plan.sampling.temperature:g}"
             + (f", prompt {plan.wording.label}" if plan.wording else "")
         )
     if len(plans) > _INTRODUCED:

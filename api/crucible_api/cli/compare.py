@@ -25,8 +25,11 @@ Examples:
   crucible compare BASE latest --fail-if-worse            a gate for continuous integration
   crucible compare BASE latest --fail-under pass@1=35%    a gate on B alone
   crucible compare A B --json | jq .losses
+  crucible compare hybrid fast                            is the router worth its cost?
 
-A and B are runs. {options.RUN_HELP} --fail-if-worse fails only on evidence: "cannot tell" passes.
+A and B are runs. {options.RUN_HELP} The name of a model, or of a router, means its newest run, and
+beside a router's run the role or name of a member means that member's run of the same sweep; what
+an answer cost is told then. --fail-if-worse fails only on evidence: "cannot tell" passes.
 """
 
 
@@ -50,12 +53,13 @@ def command(
     voice: Voice, *, a: str, b: str, k: int, gate: Gate | None, fail_if_worse: bool
 ) -> None:
     """Compare two runs challenge by challenge, and say so when nobody can tell yet."""
+    from crucible_api.named_runs import find_pair
     from crucible_api.runs import open_runs
     from crucible_tasks.comparison import Finding, compare
     from crucible_tasks.scores import score
 
     runs = open_runs(current())
-    run_a, run_b = (runs.summary(runs.find_run(text).id) for text in (a, b))
+    run_a, run_b = (runs.summary(run_id) for run_id in find_pair(runs, a, b))
     warn_of_differences(run_a, run_b, voice)
     counts_a, counts_b = runs.counts(run_a.run.id), runs.counts(run_b.run.id)
     found = compare(counts_a, counts_b, k)
@@ -65,6 +69,7 @@ def command(
     else:
         _show((run_a, run_b), scores, voice)
         voice.answer(f"\n{found.sentence}")
+        _tell_cost((run_a, run_b), voice)
     if gate is not None:
         _demand(run_b, score(counts_b, gate.k), gate)
     if fail_if_worse and found.verdict is Finding.WORSE:
@@ -122,6 +127,31 @@ def _show(runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score], voic
     voice.table(columns, rows)
 
 
+def _tell_cost(runs: tuple[RunSummary, RunSummary], voice: Voice) -> None:
+    """What an answer of each took, where a router is among them."""
+    from crucible_api.cli.routing_report import per_answer
+
+    if all(one.routing is None for one in runs):
+        return
+    for name, one in zip("AB", runs, strict=True):
+        answers = one.progress.generated
+        if answers and one.cost is not None:
+            draws = 1.0 if one.routing is None else one.routing.draws / answers
+            costs = [f"{draws:.2f} draws", per_answer(one.cost, answers)]
+            voice.answer(f"{name} took {', '.join(filter(None, costs))} per answer")
+
+
+def _cost_object(one: RunSummary) -> dict[str, object]:
+    answers = one.progress.generated
+    cost, routing = one.cost, one.routing
+    return {
+        "completions": answers,
+        "draws": answers if routing is None else routing.draws,
+        "completion_tokens": None if cost is None else cost.completion_tokens,
+        "model_seconds": None if cost is None else cost.seconds,
+    }
+
+
 def _plain(
     found: Comparison, runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score]
 ) -> dict[str, object]:
@@ -135,6 +165,7 @@ def _plain(
             "dataset": one.run.dataset,
             "prompt": one.run.prompt,
             "isolation": one.isolation,
+            "cost": _cost_object(one),
             f"pass@{score.k}": score_object(score),
         }
         for name, one, score in zip("ab", runs, scores, strict=True)

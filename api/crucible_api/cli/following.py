@@ -190,7 +190,7 @@ def demand_complete(summary: RunSummary, gate: Gate | None) -> None:
     left_out = summary.quality.unanswered
     if gate is not None and left_out and not gate.allows_partial:
         raise RunIncomplete(
-            f"{summary.run.model} answers {summary.run.challenges} of the "
+            f"{summary.run.model_text} answers {summary.run.challenges} of the "
             f"{summary.run.challenges + left_out} challenges of {summary.run.dataset}, so "
             f"{gate.name} cannot meet --fail-under",
             hint="add the other answers, or let the part be enough with --allow-partial",
@@ -203,8 +203,8 @@ def _demand_score(summaries: Sequence[RunSummary], gate: Gate) -> None:
         # written so that NaN is below every gate
         if score is None or not score.value >= gate.minimum:
             raise GateNotMet(
-                f"{gate.name} of {summary.run.model} on {summary.run.dataset} is {_known(score)}, "
-                f"below {percent(gate.minimum)}"
+                f"{gate.name} of {summary.run.model_text} on {summary.run.dataset} is "
+                f"{_known(score)}, below {percent(gate.minimum)}"
             )
 
 

@@ -77,7 +77,7 @@ def plan_matrix(
     """
     from crucible_tasks.planning import BenchmarkPlan, new_id
 
-    choice = _choose(wish, voice)
+    choice = _with_members(_choose(wish, voice), wish)
     asked = choice.models if choice.toy is None else (*choice.models, choice.toy)
     _check_wordings(wish, asked, wordings)
     cells = list(_cells_of(choice, wish, datasets, wordings))
@@ -134,6 +134,26 @@ def _choose(wish: Wish, voice: Voice) -> Choice:
         (model.spec, model.style): model for found in (choice.models, *more) for model in found
     }
     return replace(choice, models=tuple(models.values()))
+
+
+def _with_members(choice: Choice, wish: Wish) -> Choice:
+    """Behind each router its members, which it is worth its cost against, or not."""
+    from crucible_api.cli.model_choice import describe
+    from crucible_api.cli.router_choice import with_fallback
+    from crucible_tasks.router import router_in
+
+    chosen = [with_fallback(one) if wish.falls_back else one for one in choice.models]
+    models: dict[tuple[str, str], ModelIdentity] = {}
+    for model in chosen:
+        models.setdefault((model.spec, model.style), model)
+        router = router_in(model.spec)
+        for member in router.members if router and wish.with_members else ():
+            alone = describe(member.spec)
+            models.setdefault((alone.spec, alone.style), alone)
+    found = tuple(models.values())
+    return replace(
+        choice, models=found, companions=tuple(one for one in found if one not in chosen)
+    )
 
 
 def _cells_of(

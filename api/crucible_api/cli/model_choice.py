@@ -37,6 +37,8 @@ class Choice:
     models: tuple[ModelIdentity, ...]
     #: the built-in model to sample as well, where nothing was asked for and nothing answered
     toy: ModelIdentity | None = None
+    #: those of `models` that are only there to compare a router with
+    companions: tuple[ModelIdentity, ...] = ()
 
 
 def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
@@ -49,9 +51,9 @@ def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
     if wanted:
         found = [describe(_styled(spec, style), voice) for spec in dict.fromkeys(wanted)]
         return Choice(tuple(found))
-    discovered = _discover(voice)
+    discovered = _discover(style, voice)
     if discovered is not None:
-        return Choice((discovered if style is None else replace(discovered, style=style),))
+        return Choice((discovered,))
     return Choice((describe(REFERENCE),), describe(TOY))
 
 
@@ -59,13 +61,29 @@ def describe(spec: str, voice: Voice | None = None) -> ModelIdentity:
     """Ask a worker which weights a spec stands for.
 
     A name that a fine-tune has registered means its model, whatever else is called so; `voice`
-    says it then. Raises InvalidModelSpec before anybody is asked, ModelError when there is no such
-    model.
+    says it then. A router is frozen: see `router_choice`. Raises InvalidModelSpec before anybody
+    is asked, ModelError when there is no such model.
     """
-    report = ask(_registered(spec, voice))
+    from crucible_api.cli.router_choice import find_router, frozen_identity
+    from crucible_tasks.model_spec import parse
+
+    router = find_router(parse(spec), voice)
+    if router is not None:
+        return frozen_identity(router)
+    return answering(_registered(spec, voice))
+
+
+def answering(spec: str) -> ModelIdentity:
+    """What a worker says of a spec that it can read by itself. Raises ModelError."""
+    report = ask(spec)
     if not report.models:
         raise ModelError(report.problem or f"{spec}: no such model", hint=report.hint)
     return report.models[0]
+
+
+def answering_here() -> tuple[ModelIdentity, ...]:
+    """Everything that answers on a worker's host."""
+    return ask(None).models
 
 
 def ask(spec: str | None) -> ModelReport:
@@ -83,11 +101,17 @@ def preferred(models: Sequence[Named]) -> Named | None:
     return next(iter(coders or able), None)
 
 
-def _discover(voice: Voice) -> ModelIdentity | None:
-    models = ask(None).models
+def _discover(style: str | None, voice: Voice) -> ModelIdentity | None:
+    from crucible_api.cli.router_choice import default_router
+
+    models = answering_here()
     model = preferred(models)
     if model is None:
         return None
+    router = default_router(models, style, voice)
+    if router is not None:
+        return router
+    model = model if style is None else replace(model, style=style)
     others = len(models) - 1
     more = f" ({others} more: crucible models; choose with -m)" if others else ""
     voice.announce(f"no model was named, so this asks {model.spec} on {model.server}{more}")
@@ -135,5 +159,11 @@ def _tell_clash(name: str, voice: Voice) -> None:
 
 def _styled(spec: str, style: str | None) -> str:
     from crucible_tasks.model_spec import parse
+    from crucible_tasks.router import restyled, router_in
 
-    return spec if style is None else str(replace(parse(spec), style=style))
+    if style is None:
+        return spec
+    router = router_in(spec)
+    return (
+        str(replace(parse(spec), style=style)) if router is None else restyled(router, style).spec
+    )

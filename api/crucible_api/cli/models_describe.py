@@ -38,6 +38,7 @@ Model specs:
   replay:FILE              recorded completions
   reference                the dataset's own solutions: proves an installation
   nano[:DIRECTORY]         the built-in toy model, or weights of its kind
+  hybrid                   a router over the servers that answer, or what you configured so
   NAME                     a fine-tune's model, or whichever server on the usual ports has it
 """
 
@@ -60,6 +61,7 @@ def command(voice: Voice, *, spec: str | None) -> None:
         return
     if models:
         voice.table(COLUMNS, [_row(model) for model in models])
+        _tell_router(models, voice)
     else:
         voice.talk(
             "no model server answers on the usual ports of this host; the built-in toy model is "
@@ -67,6 +69,14 @@ def command(voice: Voice, *, spec: str | None) -> None:
         )
     if spec is None and current().default_model:
         voice.talk(f"CRUCIBLE_MODEL is {current().default_model}: asked when no -m is given")
+
+
+def _tell_router(models: Sequence[ModelIdentity], voice: Voice) -> None:
+    from crucible_tasks.router import describe, router_in
+
+    for router in (router_in(model.spec) for model in models):
+        if router is not None:
+            voice.answer(f"\n{router.label} is a {describe(router)}")
 
 
 def _registered() -> list[ModelIdentity]:
@@ -87,8 +97,10 @@ def _registered() -> list[ModelIdentity]:
 
 
 def _row(model: ModelIdentity) -> list[str]:
+    from crucible_tasks.router import shown
+
     return [
-        model.spec,
+        shown(model.spec),
         model.server if model.caution is None else f"{model.server}, {model.caution}",
         model.style,
         "" if model.context_tokens is None else str(model.context_tokens),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from crucible_api.cli import routing_report
 from crucible_api.cli.files import STDOUT
 from crucible_api.cli.output import Column, Voice, coverage_text, duration, percent
 
@@ -41,6 +42,10 @@ def show(summaries: Sequence[RunSummary], voice: Voice, *, output: str | None = 
         for score in summary.scores:
             if score.reason:
                 voice.answer(f"{prefix}pass@{score.k} is not known: {score.reason}")
+    for summary in summaries:
+        if summary.routing is not None:
+            voice.answer("")
+            routing_report.show(summary.routing, voice)
 
 
 def document(summaries: Sequence[RunSummary]) -> dict[str, Any]:
@@ -83,6 +88,7 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
         "seconds": summary.seconds,
         "created_at": run.created_at,
         "manifest": summary.manifest,
+        **({} if summary.routing is None else {"router": routing_report.plain(summary.routing)}),
     }
 
 

@@ -67,12 +67,14 @@ def states_text(sweep: SweepInfo) -> str:
 
 
 def _row(sweep: SweepInfo) -> list[str]:
+    from crucible_tasks.router import shown
+
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep.created_at))
     return [
         sweep.id,
         started,
         str(sweep.runs),
         states_text(sweep),
-        ", ".join(sweep.models),
+        ", ".join(map(shown, sweep.models)),
         ", ".join(sweep.datasets),
     ]

@@ -57,6 +57,10 @@ class Wish:
     priority: int
     #: files, or the word for our own wording
     prompts: tuple[str, ...] = ()
+    #: whether a router's members are run alone as well
+    with_members: bool = True
+    #: whether a router's member that fails passes its turn on
+    falls_back: bool = False
     file: SweepFile | None = None
     #: the names of the fields above that the file decided
     of_file: frozenset[str] = frozenset()
@@ -139,7 +143,8 @@ def read_wish(context: click.Context, sweep: str | None, given: dict[str, Any]) 
     of_file = {
         name: value
         for name in given
-        if (value := getattr(file, _FILE_NAMES.get(name, name))) is not None
+        # what is about routers is said by flags alone
+        if (value := getattr(file, _FILE_NAMES.get(name, name), None)) is not None
         and context.get_parameter_source(name) is ParameterSource.DEFAULT
     }
     return Wish(**{**given, **of_file}, file=file, of_file=frozenset(of_file))

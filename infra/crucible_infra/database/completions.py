@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from crucible_infra.database.tables import completions, run_challenges
 from crucible_infra.database.upsert import insert_new
@@ -35,6 +35,30 @@ class CompletionRow:
 def insert_completions(connection: Connection, rows: Sequence[CompletionRow]) -> None:
     """Store completions; for an index that is there already the first text stays."""
     insert_new(connection, completions, msgspec.to_builtins(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class CostCount:
+    """What a run's completions cost; sums are over those that told."""
+
+    completions: int
+    counted: int
+    timed: int
+    completion_tokens: int
+    seconds: float
+
+
+def cost_count(connection: Connection, run_id: str) -> CostCount:
+    """Tokens and model time of a run."""
+    columns = completions.c
+    query = select(
+        func.count(),
+        func.count(columns.completion_tokens),
+        func.count(columns.seconds),
+        func.coalesce(func.sum(columns.completion_tokens), 0),
+        func.coalesce(func.sum(columns.seconds), 0.0),
+    ).where(columns.run_id == run_id)
+    return CostCount(*connection.execute(query).one())
 
 
 def stored_indices(connection: Connection, run_id: str, task_id: str) -> frozenset[int]:

@@ -114,6 +114,34 @@ completions = Table(
     ),
 )
 
+draws = Table(
+    "draws",
+    metadata,
+    Column("run_id", String, nullable=False),
+    Column("task_id", String, nullable=False),
+    # of the completion they led to
+    Column("index", Integer, nullable=False),
+    # from 0, in the order they were drawn
+    Column("draw", Integer, nullable=False),
+    # the member's place in the router that the run asks
+    Column("member", Integer, nullable=False),
+    Column("form", String, nullable=False),
+    # raw, kept for ever; null where it is the completion's
+    Column("text", AnyText),
+    Column("finish", String, nullable=False),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("seconds", Double),
+    # what it was turned down for
+    Column("signals", JSON, nullable=False),
+    PrimaryKeyConstraint("run_id", "task_id", "index", "draw"),
+    ForeignKeyConstraint(
+        ["run_id", "task_id", "index"],
+        ["completions.run_id", "completions.task_id", "completions.index"],
+        ondelete="CASCADE",
+    ),
+)
+
 verdicts = Table(
     "verdicts",
     metadata,

@@ -92,6 +92,14 @@ def judged_indices(connection: Connection, run: RunRow, task_id: str) -> frozens
     return frozenset(connection.scalars(query))
 
 
+def passed_by_place(connection: Connection, run: RunRow) -> dict[tuple[str, int], bool]:
+    """Whether each judged completion of a run passed, by challenge and index."""
+    query = select(verdicts.c.task_id, verdicts.c.index, verdicts.c.outcome).where(
+        verdicts.c.run_id == run.id, verdicts.c.grader == run.grader
+    )
+    return {(row[0], row[1]): row[2] == "passed" for row in connection.execute(query)}
+
+
 def isolations_of(connection: Connection, run: RunRow) -> frozenset[str | None]:
     """What kept the judged programs of a run from the host; None where it was not told."""
     query = select(verdicts.c.isolation).where(

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from crucible_tasks.capability import COMMON, IN_PROCESS, generation_queue, kind_of, served_queues
+from crucible_tasks.capability import (
+    COMMON,
+    IN_PROCESS,
+    generation_queue,
+    kind_of,
+    one_host_has,
+    served_queues,
+)
 from crucible_tasks.model_spec import parse
+from crucible_tasks.router import Member, Policy, Router
 
 
 @pytest.mark.parametrize(
@@ -68,3 +76,17 @@ def test_a_queue_is_named_so_that_a_person_recognises_the_model() -> None:
         "generation.qwen2-5-coder-1-5b."
     )
     assert len(generation_queue("ollama:" + "x" * 500)) < 60
+
+
+def _router(*specs: str) -> str:
+    members = tuple(Member(f"m{place}", spec) for place, spec in enumerate(specs))
+    return Router("r", Policy.FALLBACK, members).spec
+
+
+def test_a_router_waits_where_its_only_member_with_a_queue_of_its_own_does() -> None:
+    anywhere = "openai:http://gpu1:8000/v1#m"
+    assert generation_queue(_router(anywhere, "nano")) == COMMON
+    assert generation_queue(_router(anywhere, "ollama:m")) == generation_queue("ollama:m")
+    assert one_host_has((anywhere, "ollama:m", "nano"))
+    assert not one_host_has(("ollama:m", "ollama:other"))
+    assert generation_queue("router:nonsense") == COMMON

@@ -16,6 +16,7 @@ from crucible_tasks.generation import Generation, ModelRequest
 from crucible_workers import generate
 from crucible_workers.models import open_model
 from crucible_workers.models.leases import Leases
+from crucible_workers.models.sampled import cut_at_stop
 from model_requests import CHAT, RAW, Waits, generation
 from model_server import Fault, ModelServer, Ollama, OpenAi, Reply, competent
 from services import free_port
@@ -123,12 +124,12 @@ def test_every_stop_word_is_applied_not_only_the_four_that_were_sent(leases: Lea
 @pytest.mark.parametrize("form", [Form.COMPLETION, Form.SOLUTION, Form.RESPONSE])
 def test_only_continuations_are_cut(form: Form) -> None:
     completion = Completion(0, form, "x = 1\nclass A: ...", finish=Finish.LENGTH)
-    assert generate.cut_at_stop(completion, RAW.stop) is completion
+    assert cut_at_stop(completion, RAW.stop) is completion
 
 
 def test_the_first_of_several_stop_words_ends_a_continuation() -> None:
     completion = Completion(0, Form.CONTINUATION, "a\n#b\nclass", finish=Finish.LENGTH)
-    cut = generate.cut_at_stop(completion, ("\nclass", "", "\n#"))
+    cut = cut_at_stop(completion, ("\nclass", "", "\n#"))
     assert (cut.text, cut.finish) == ("a", Finish.STOP)
 
 

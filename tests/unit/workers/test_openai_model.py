@@ -108,6 +108,17 @@ def test_n_is_asked_for_in_one_request_where_it_is_honoured() -> None:
         assert [(a.body["n"], a.body["seed"]) for a in server.sampled] == [(32, 4711), (8, 4743)]
 
 
+def test_what_several_answers_cost_together_is_shared_among_them() -> None:
+    told = choices(["a", "b", "c"])
+    told["usage"]["completion_tokens"] = 11
+    behaviour = OpenAi(faults=deque([Reply(told)]))
+    with ModelServer(behaviour) as server, opened(server) as model:
+        found = model.sample(samples(0, 1, 2))
+    assert [one.completion_tokens for one in found] == [4, 4, 3]
+    assert len({one.seconds for one in found}) == 1
+    assert found[0].seconds is not None
+
+
 def test_indices_with_gaps_keep_their_seeds_and_their_order() -> None:
     with ModelServer(OpenAi()) as server, opened(server) as model:
         found = model.sample(samples(9, 3, 4, 0))

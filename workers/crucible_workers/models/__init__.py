@@ -37,6 +37,11 @@ def open_model(spec: str, dataset: str | None, patience: Patience | None = None)
             from crucible_workers.models.nano import open_nano  # noqa: PLC0415
 
             return open_nano(wanted.name, wanted.adapter)
+        case ModelKind.ROUTER:
+            from crucible_tasks.router import read_router  # noqa: PLC0415
+            from crucible_workers.models.router import open_router  # noqa: PLC0415
+
+            return open_router(read_router(wanted.name), dataset, waiting, open_model)
         case ModelKind.HF:
             return _open_weights(wanted, waiting)
         case _:

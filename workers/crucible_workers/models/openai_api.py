@@ -123,7 +123,9 @@ class OpenAiModel(Model):
             return self._singly(request, run)
         deadline = self._deadline(request)
         try:
-            together = self._http.persist(lambda: self._ask(request, run, deadline), deadline)
+            together, seconds = self._http.persist(
+                lambda: self._timed(request, run, deadline), deadline
+            )
         except RequestRefused:
             # some servers refuse n > 1; if it was something else, the single says so again
             return self._relearn(self._singly(request, run))
@@ -136,7 +138,9 @@ class OpenAiModel(Model):
             self._learn(n_limit=max(1, len(together)))
         elif self._is_suspicious(request, together):
             return self._again(request, run, together)
-        kept = [completion_of(sampled, request, None, None) for sampled in real.values()]
+        # they were drawn at once, so each took its share of the time
+        each = seconds / max(1, len(together))
+        kept = [completion_of(sampled, request, each, None) for sampled in real.values()]
         missing = [index for index in run if index not in real]
         return kept + self._singly(request, missing)
 
@@ -153,6 +157,13 @@ class OpenAiModel(Model):
             return completion_of(sampled, request, seconds, self._identity.context_tokens)
 
         return self._http.persist(ask, deadline)
+
+    def _timed(
+        self, request: SampleRequest, run: range, deadline: float
+    ) -> tuple[list[Sampled], float]:
+        started = time.monotonic()
+        found = self._ask(request, run, deadline)
+        return found, time.monotonic() - started
 
     def _ask(self, request: SampleRequest, run: range, deadline: float) -> list[Sampled]:
         """One request; between none and as many samples as asked for."""
@@ -171,9 +182,12 @@ class OpenAiModel(Model):
                 finish=finish_of(choice.finish_reason),
                 prompt_tokens=prompt_tokens,
                 completion_tokens=usage.completion_tokens if usage else None,
+                token_share=_share(answer.usage, len(choices), place),
                 has_reasoning=choice.has_reasoning,
             )
-            for offset, choice in zip(_offsets(choices, len(run)), choices, strict=True)
+            for place, (offset, choice) in enumerate(
+                zip(_offsets(choices, len(run)), choices, strict=True)
+            )
         ]
 
     def _exchange(self, request: SampleRequest, run: range, deadline: float) -> Answer:
@@ -238,6 +252,14 @@ class OpenAiModel(Model):
 
 def _path(prompt: Prompt) -> str:
     return "/completions" if prompt.text is not None else "/chat/completions"
+
+
+def _share(usage: Usage | None, choices: int, place: int) -> int | None:
+    """The tokens of one of several choices, so that all shares add up to what was counted."""
+    if usage is None or usage.completion_tokens is None:
+        return None
+    whole, rest = divmod(usage.completion_tokens, choices)
+    return whole + (place < rest)
 
 
 def _neighbours(indices: tuple[int, ...], limit: int) -> Iterator[range]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crucible_infra.errors import ContextOverflow, EmptyCompletion
-from crucible_tasks.completion import Completion, Finish
+from crucible_tasks.completion import Completion, Finish, Form
 from crucible_workers.models.interface import SampleRequest
 
 
@@ -18,6 +18,8 @@ class Sampled:
     finish: Finish
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    #: of several that came in one answer, an equal share of the tokens counted for all of them
+    token_share: int | None = None
     #: whether it thought before it answered; those tokens count towards the limit
     has_reasoning: bool = False
 
@@ -45,7 +47,9 @@ def completion_of(
         seed=request.seed(sampled.index),
         finish=sampled.finish,
         prompt_tokens=sampled.prompt_tokens,
-        completion_tokens=sampled.completion_tokens,
+        completion_tokens=sampled.token_share
+        if sampled.completion_tokens is None
+        else sampled.completion_tokens,
         seconds=None if seconds is None else round(seconds, 3),
     )
 
@@ -75,3 +79,14 @@ def finish_of(reason: str | None) -> Finish:
             return Finish.LENGTH
         case _:
             return Finish.OTHER
+
+
+def cut_at_stop(completion: Completion, stop: tuple[str, ...]) -> Completion:
+    """End a continuation where its first stop word begins; a server may know only some of them."""
+    if completion.form is not Form.CONTINUATION:
+        return completion
+    ends = [completion.text.find(word) for word in stop if word]
+    end = min((end for end in ends if end >= 0), default=None)
+    if end is None:
+        return completion
+    return replace(completion, text=completion.text[:end], finish=Finish.STOP)
