@@ -131,6 +131,7 @@ class OpenAi:
     is_seed_shared: bool = False
     #: paths outside /v1
     extra: Mapping[str, Any] = field(default_factory=dict)
+    piece: int | None = None
 
     def __call__(self, asked: Asked) -> Reply:
         if asked.path in self.extra:
@@ -145,6 +146,9 @@ class OpenAi:
 
     def _sample(self, asked: Asked) -> Reply:
         body = asked.body
+        if body.get("stream"):
+            text = self.answers(prompt_of(body), body["seed"])
+            return Reply(sse(text, is_chat="messages" in body), piece=self.piece)
         n = 1 if self.is_n_ignored else body.get("n", 1)
         seeds = [body["seed"] + (0 if self.is_seed_shared else i) for i in range(n)]
         texts = [self.answers(prompt_of(body), seed) for seed in seeds]
@@ -181,6 +185,17 @@ def ndjson(
     return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
 
 
+def sse(text: str, *, is_chat: bool = True, reason: str | None = "stop") -> bytes:
+    """A whole OpenAI stream, one event per character, usage in one of its own."""
+    pieces = [{"delta": {"content": c}} if is_chat else {"text": c} for c in text]
+    chunks: list[dict[str, Any]] = [{"choices": [{"index": 0} | piece]} for piece in pieces]
+    if reason is not None:
+        chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+        chunks.append({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 7}})
+    lines = [b"data: " + json.dumps(chunk, ensure_ascii=False).encode() for chunk in chunks]
+    return b"".join(line + b"\n\n" for line in (*lines, b"data: [DONE]"))
+
+
 def _faulty(faults: deque[Fault], asked: Asked) -> Reply | None:
     fault = faults.popleft() if faults else None
     return fault(asked) if callable(fault) else fault
@@ -192,6 +207,8 @@ class ModelServer:
     def __init__(self, behaviour: Behaviour, port: int = 0) -> None:
         self.behaviour = behaviour
         self.requests: list[Asked] = []
+        #: what was asked by clients that left before their answer's end
+        self.abandoned: list[Asked] = []
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", port), self)
         # a short poll, so that stopping takes no half second
@@ -291,7 +308,11 @@ class _Handler(BaseHTTPRequestHandler):
         owner.requests.append(asked)
         reply = owner.behaviour(asked)
         owner.stopping.wait(reply.wait)
-        self._send(reply, owner.stopping)
+        try:
+            self._send(reply, owner.stopping)
+        except OSError:
+            owner.abandoned.append(asked)
+            raise
 
     def _send(self, reply: Reply, stopping: threading.Event) -> None:
         content = reply.content

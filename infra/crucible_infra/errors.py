@@ -8,6 +8,7 @@ CrucibleError                      exit code 1
 │   ├── InvalidModelSpec
 │   ├── RunNotFound
 │   ├── FineTuneNotFound
+│   ├── ConversationNotFound
 │   ├── NameTaken                     another fine-tune's model is called so
 │   ├── EmptyCorpus                   a tree of which nothing is left to train on
 │   └── UnsupportedLanguage
@@ -39,6 +40,7 @@ CrucibleError                      exit code 1
 │   ├── SchemaOutdated
 │   ├── DiskFull
 │   └── ArtifactMissing
+├── NoCode                         1  code was asked for, and the answer has none
 ├── BrokerUnavailable              1
 └── NoWorker                       1  nobody serves the queue that the work would wait in
 
@@ -95,6 +97,10 @@ class RunNotFound(InvalidInput):
 
 class FineTuneNotFound(InvalidInput):
     """No fine-tune has this id or name."""
+
+
+class ConversationNotFound(InvalidInput):
+    """No logged conversation has this id."""
 
 
 class NameTaken(InvalidInput):
@@ -249,6 +255,10 @@ class DiskFull(StorageError):
 
 class ArtifactMissing(StorageError):
     """The artifact store does not hold this digest."""
+
+
+class NoCode(CrucibleError):
+    """The answer has no code."""
 
 
 class BrokerUnavailable(CrucibleError):

@@ -18,6 +18,9 @@ from crucible_tasks.sampling import Sampling
 #: what answers, by name: the doors may not import the hands
 _HANDS = "crucible_workers.answer"
 
+#: the server of an identity that stands for several models, which may begin an answer anew
+ROUTER = "router"
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
@@ -62,6 +65,16 @@ class Restarted:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model that answers on this host, found without being named."""
+
+    spec: str
+    name: str
+    #: what people call its server
+    server: str
+
+
 AnswerEvent = Piece | Restarted | AnswerEnd
 
 
@@ -89,3 +102,12 @@ def open_answerer(spec: str) -> Answerer:
     """
     answerer: Answerer = import_module(_HANDS).open_answerer(spec)
     return answerer
+
+
+def find_models() -> tuple[Found, ...]:
+    """What answers on the usual ports of this host, asked from this process.
+
+    Raises InvalidModelSpec when OLLAMA_HOST or OPENAI_BASE_URL is no URL.
+    """
+    found: tuple[Found, ...] = import_module(_HANDS).find_models()
+    return found

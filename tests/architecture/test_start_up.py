@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 import pytest
+
+from model_server import ModelServer, Ollama, Reply
 
 #: what costs more to import than the whole answer takes
 HEAVY = (
@@ -51,6 +54,16 @@ def _loaded(*words: str) -> set[str]:
 def test_nothing_heavy_is_imported(words: tuple[str, ...], crucible_home: Path) -> None:
     del crucible_home
     assert sorted(_loaded(*words).intersection(HEAVY)) == []
+
+
+def test_a_question_is_sent_before_anything_heavy_is_imported(crucible_home: Path) -> None:
+    del crucible_home
+    refusal = Reply({"error": "not today"}, 400)
+    with ModelServer(Ollama(faults=deque([refusal]))) as server:
+        loaded = _loaded("-m", f"ollama:{server.url}#codellama:7b-code", "fix the bug")
+        assert len(server.sampled) == 1
+    # HTTP takes its share; the database is opened when the answer is there
+    assert sorted(loaded.intersection(HEAVY)) == ["httpx"]
 
 
 def test_the_version_needs_no_command_line_library(crucible_home: Path) -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from crucible_infra.errors import ModelError
+from crucible_infra.errors import ModelError, RequestRefused
 from crucible_tasks import challenges
+from crucible_tasks.answering import Piece
 from crucible_tasks.challenge import Challenge, Language, ScriptTests
 from crucible_tasks.completion import Form
 from crucible_tasks.generation import Prompt
 from crucible_tasks.model_spec import parse
+from crucible_tasks.sampling import Sampling
 from crucible_workers.models import open_model
-from crucible_workers.models.interface import Model
+from crucible_workers.models.interface import Ended, Model
 from crucible_workers.models.patience import Patience
 from crucible_workers.models.reference import ReferenceModel
 from model_requests import CHAT, RAW, samples
@@ -38,6 +40,8 @@ class Case:
     prompt: Prompt
     forms: set[Form]
     break_it: Callable[[], None]
+    #: recordings and solutions belong to challenges
+    answers_prompts: bool = True
 
 
 def ollama(server: ModelServer, prompt: Prompt) -> Case:
@@ -57,7 +61,7 @@ def replay(directory: Path) -> Case:
     rows = [{"task_id": "T/0", "completion": f"    return {i}\n"} for i in SIX]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     model = open_model(f"replay:{path}", None)
-    return Case(model, RAW, {Form.COMPLETION}, lambda: None)
+    return Case(model, RAW, {Form.COMPLETION}, lambda: None, answers_prompts=False)
 
 
 def transformers(directory: Path, prompt: Prompt) -> Case:
@@ -74,7 +78,8 @@ def reference() -> Case:
     challenge = Challenge("T/0", Language.PYTHON, "def f():\n", "f", ScriptTests(""), source)
     unsolved = Challenge("T/1", Language.PYTHON, "def f():\n", "f", ScriptTests(""))
     dataset = challenges.create("two", "own", [challenge, unsolved])
-    return Case(ReferenceModel(dataset), RAW, {Form.SOLUTION}, lambda: None)
+    model = ReferenceModel(dataset)
+    return Case(model, RAW, {Form.SOLUTION}, lambda: None, answers_prompts=False)
 
 
 def nano() -> Case:
@@ -152,6 +157,42 @@ def test_whatever_fails_is_a_model_error(case: Case) -> None:
         case.model.sample(samples(99, prompt=case.prompt, task_id="T/1"))
     assert caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_a_streamed_answer_is_the_sample_of_its_seed(case: Case) -> None:
+    if not case.answers_prompts:
+        with pytest.raises(RequestRefused, match="answers challenges, not prompts"):
+            next(case.model.stream(case.prompt, Sampling(), 4713))
+        return
+    (sample,) = case.model.sample(samples(2, prompt=case.prompt))
+    *pieces, end = case.model.stream(case.prompt, Sampling(), 4713)
+    assert isinstance(end, Ended)
+    assert all(isinstance(piece, Piece) and not piece.is_reasoning for piece in pieces)
+    assert "".join(piece.text for piece in pieces if isinstance(piece, Piece)) == sample.text
+    assert end.finish is sample.finish
+    assert end.prompt_tokens
+
+
+def test_a_stream_may_be_closed_at_any_time(case: Case) -> None:
+    if not case.answers_prompts:
+        return
+    for _ in range(2):
+        events = case.model.stream(case.prompt, Sampling(), 1)
+        next(events)
+        events.close()
+    assert case.model.sample(samples(prompt=case.prompt))
+
+
+def test_whatever_fails_in_a_stream_is_a_model_error(case: Case) -> None:
+    case.break_it()
+    if case.answers_prompts:
+        with pytest.raises(ModelError):
+            list(case.model.stream(case.prompt, Sampling(), 1))
+
+
+def test_tokens_are_counted_or_nobody_can_be_asked(case: Case) -> None:
+    count = case.model.count(case.prompt)
+    assert count is None or count > 1
 
 
 def test_closing_twice_is_fine(case: Case) -> None:

@@ -14,7 +14,9 @@ from crucible_infra.errors import InvalidInput
 STDOUT = "-"
 
 
-def check_writable(output: str | None, *, is_forced: bool, is_json: bool = False) -> None:
+def check_writable(
+    output: str | None, *, is_forced: bool, is_json: bool = False, makes_parents: bool = False
+) -> None:
     """Refuse a file that cannot be written before an hour of work is spent on its content.
 
     Raises InvalidInput.
@@ -26,12 +28,13 @@ def check_writable(output: str | None, *, is_forced: bool, is_json: bool = False
     path = Path(output).resolve()
     if path.is_dir():
         raise InvalidInput(f"{output}: is a directory")
-    if not path.parent.is_dir():
+    parent = _existing(path.parent) if makes_parents else path.parent
+    if not parent.is_dir():
         raise InvalidInput(
             f"{output}: there is no directory {path.parent}", hint=f"mkdir -p {path.parent}"
         )
-    if not os.access(path.parent, os.W_OK):
-        raise InvalidInput(f"{output}: {path.parent} is not writable")
+    if not os.access(parent, os.W_OK):
+        raise InvalidInput(f"{output}: {parent} is not writable")
     # a pipe or a device (/dev/null, >(gzip)) holds nothing that could be lost
     if path.is_file() and not is_forced:
         raise InvalidInput(f"{output}: exists", hint="--force replaces it")
@@ -49,6 +52,20 @@ def write(output: str, lines: Iterable[str], voice: Voice) -> None:
             device.writelines(f"{line}\n" for line in lines)
         return
     _replace(path, lines)
+
+
+def make_parents(output: str) -> Path | None:
+    """Make the directories that a file's path lacks; returns the first of them."""
+    parent = Path(output).resolve().parent
+    if parent.is_dir():
+        return None
+    above = _existing(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    return above / parent.relative_to(above).parts[0]
+
+
+def _existing(directory: Path) -> Path:
+    return next(each for each in (directory, *directory.parents) if each.exists())
 
 
 def _replace(path: Path, lines: Iterable[str]) -> None:

@@ -61,9 +61,12 @@ class LazyGroup(click.Group):
 
     def _unknown(self, ctx: click.Context, word: str) -> str:
         path = ctx.command_path
-        close = difflib.get_close_matches(word.lower(), self.listed, n=1, cutoff=_LIKENESS)
-        if close:
-            return f"'{word}' is not a command\ndid you mean: {path} {close[0]}"
-        if any(letter.isspace() for letter in word):
-            return f"'{word}' is not a command; prompts come in a later version\n{path} --help"
+        close = self.closest(word, _LIKENESS)
+        if close is not None:
+            return f"'{word}' is not a command\ndid you mean: {path} {close}"
         return f"'{word}' is not a command\n{path} --help lists them"
+
+    def closest(self, word: str, likeness: float) -> str | None:
+        """The command that a word is most like, if it is as much like it as this."""
+        close = difflib.get_close_matches(word.lower(), self.listed, n=1, cutoff=likeness)
+        return next(iter(close), None)

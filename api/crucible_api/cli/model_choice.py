@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import ModelError
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
+    from crucible_tasks.answering import Found
     from crucible_tasks.generation import ModelIdentity, ModelReport
+
+#: whatever has a name that tells what it is for
+Named = TypeVar("Named", "ModelIdentity", "Found")
 
 #: proves an installation, needs no server
 REFERENCE = "reference"
@@ -72,7 +76,7 @@ def ask(spec: str | None) -> ModelReport:
     return send_and_wait(MODELS, ModelRequest(spec), _ANSWER_SECONDS)
 
 
-def preferred(models: Sequence[ModelIdentity]) -> ModelIdentity | None:
+def preferred(models: Sequence[Named]) -> Named | None:
     """The most likely code model; models that only embed text cannot answer at all."""
     able = [model for model in models if "embed" not in model.name.lower()]
     coders = [model for model in able if "cod" in model.name.lower()]
@@ -90,20 +94,36 @@ def _discover(voice: Voice) -> ModelIdentity | None:
     return model
 
 
-def _registered(spec: str, voice: Voice | None) -> str:
-    """The spec, or that of the model which is registered under this name."""
-    from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
+def registered_spec(spec: str) -> str | None:
+    """The spec of the model that a fine-tune has registered under this name.
+
+    Raises InvalidModelSpec, and what opening the database raises.
+    """
     from crucible_tasks.model_spec import ModelKind, parse
 
     wanted = parse(spec)
-    if wanted.kind is not ModelKind.NAME:
-        return spec
+    # where nothing was ever stored, nothing is registered, and asking would make a database
+    is_there = current().has_database_url or current().database_file.exists()
+    if wanted.kind is not ModelKind.NAME or not is_there:
+        return None
+    from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
+
     adapter = registered_model(open_fine_tunes(current()).database, wanted.name)
     if adapter is None:
+        return None
+    return str(replace(parse(spec_of(adapter)), style=wanted.style))
+
+
+def _registered(spec: str, voice: Voice | None) -> str:
+    """The spec, or that of the model which is registered under this name."""
+    from crucible_tasks.model_spec import parse
+
+    registered = registered_spec(spec)
+    if registered is None:
         return spec
     if voice is not None:
-        _tell_clash(wanted.name, voice)
-    return str(replace(parse(spec_of(adapter)), style=wanted.style))
+        _tell_clash(parse(spec).name, voice)
+    return registered
 
 
 def _tell_clash(name: str, voice: Voice) -> None:

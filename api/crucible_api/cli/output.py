@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import click
 
+from crucible_api.cli.harmless import harmless
 from crucible_infra.settings import Settings, current
 
 #: terminals that cannot move a cursor or show a colour
@@ -79,13 +80,13 @@ class Voice:
 
     def warn(self, text: str) -> None:
         """Tell people something on stderr that they must not miss."""
-        self._say(f"{self._style('warning:', fg='yellow')} {text}")
+        self._say(f" {text}", self._style("warning:", fg="yellow"))
 
     def fail(self, message: str, hint: str | None) -> None:
         """Say what went wrong on the first line, and what to do about it on the next."""
-        self._say(f"{self._style('error:', fg='red', bold=True)} {message}")
+        self._say(f" {message}", self._style("error:", fg="red", bold=True))
         for line in (hint or "").splitlines():
-            self._say(f"{self._style('hint:', fg='cyan')} {line}")
+            self._say(f" {line}", self._style("hint:", fg="cyan"))
 
     def answer(self, text: str) -> None:
         """Write a part of the answer to stdout."""
@@ -108,9 +109,10 @@ class Voice:
         painted = self.paints(sys.stdout)
         self.answer(tables.drawn(tables.Table(columns, rows), width, is_painted=painted))
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, label: str = "") -> None:
+        # a message may quote a server, or a model's name
         if sys.stderr is not None:
-            click.echo(text, err=True, color=self.paints(sys.stderr))
+            click.echo(label + harmless(text), err=True, color=self.paints(sys.stderr))
 
     def _style(self, text: str, **style: Any) -> str:
         return click.style(text, **style)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from crucible_api import __version__
-from crucible_api.cli.lazy import LazyGroup, Listed
+from crucible_api.cli.lazy import Listed
+from crucible_api.cli.prompt_group import PromptGroup
 
 _HERE = "crucible_api.cli"
 
 COMMANDS = (
+    Listed("ask", "put a prompt to a model; what is no command is one", f"{_HERE}.ask"),
     Listed(
         "benchmark", "sample a model on a dataset, judge it, print pass@k", f"{_HERE}.benchmark"
     ),
@@ -24,6 +26,7 @@ COMMANDS = (
     Listed("datasets", "the datasets known by name", f"{_HERE}.datasets"),
     Listed("corpus", "a source tree to training examples", f"{_HERE}.corpus"),
     Listed("challenges", "make a benchmark of your own repository", f"{_HERE}.challenges"),
+    Listed("logs", "what was asked and answered", f"{_HERE}.logs"),
     Listed("doctor", "what on this host makes results unsafe or unreliable", f"{_HERE}.doctor"),
     Listed("worker", "do the work of a cluster on this host", f"{_HERE}.worker"),
     Listed("flower", "the tasks of a cluster in a web page", f"{_HERE}.flower"),
@@ -32,6 +35,9 @@ COMMANDS = (
 
 EPILOG = """\b
 Examples:
+  crucible "a regular expression for ISO dates"
+  git diff | crucible "write a commit message"
+  crucible "a React button" -o src/Button.jsx
   crucible benchmark                              what answers here, on HumanEval
   crucible benchmark -m ollama:qwen2.5-coder:1.5b -n 20 -k 1,10
   crucible evaluate samples.jsonl --dataset humaneval+
@@ -48,7 +54,7 @@ Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=PromptGroup,
     listed=COMMANDS,
     epilog=EPILOG,
     invoke_without_command=True,

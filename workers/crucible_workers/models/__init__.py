@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from crucible_infra import settings
 from crucible_infra.errors import InvalidModelSpec
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 from crucible_workers.models import in_process
 from crucible_workers.models.interface import Model
 from crucible_workers.models.patience import Patience
+
+# httpx has a command line of its own where it finds rich, and loading that takes as long as httpx
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 def open_model(spec: str, dataset: str | None, patience: Patience | None = None) -> Model:

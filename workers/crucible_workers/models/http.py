@@ -18,6 +18,7 @@ from crucible_infra.errors import BrokenStream, InvalidInput, ServerTimeout
 from crucible_tasks.decoding import decoder
 from crucible_workers.models.faults import START_HINT, Faults
 from crucible_workers.models.patience import Patience, persist
+from crucible_workers.models.sse import data_of
 
 Answer = TypeVar("Answer")
 
@@ -83,17 +84,13 @@ class HttpClient:
 
     def lines(self, path: str, body: object, deadline: float) -> Generator[bytes, None, None]:
         """One try for an answer that comes line by line; the last line needs no newline."""
-        first_byte = min(self.patience.first_byte, _left(deadline))
-        exchange = _Exchange("POST", path, body, first_byte, self.patience.idle, deadline)
-        rest = b""
-        with closing(self._chunks(exchange)) as chunks:
-            for chunk in chunks:
-                *whole, rest = (rest + chunk).split(b"\n")
-                yield from filter(bytes.strip, whole)
-                if len(rest) > _LINE_LIMIT:
-                    raise BrokenStream(f"{self.url} sent a line of over {_LINE_LIMIT} bytes")
-        if rest.strip():
-            yield rest
+        with closing(self._lines(path, body, deadline)) as lines:
+            yield from filter(bytes.strip, lines)
+
+    def events(self, path: str, body: object, deadline: float) -> Generator[bytes, None, None]:
+        """One try for an answer that comes as server-sent events: the data of each."""
+        with closing(self._lines(path, body, deadline)) as lines:
+            yield from data_of(lines)
 
     def has(self, path: str) -> bool:
         """Whether HEAD finds something there, with retries."""
@@ -144,6 +141,19 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _lines(self, path: str, body: object, deadline: float) -> Generator[bytes, None, None]:
+        first_byte = min(self.patience.first_byte, _left(deadline))
+        exchange = _Exchange("POST", path, body, first_byte, self.patience.idle, deadline)
+        rest = b""
+        with closing(self._chunks(exchange)) as chunks:
+            for chunk in chunks:
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+                if len(rest) > _LINE_LIMIT:
+                    raise BrokenStream(f"{self.url} sent a line of over {_LINE_LIMIT} bytes")
+        if rest:
+            yield rest
 
     def _describe(self, method: str, path: str, question: object, answer: type[Answer]) -> Answer:
         seconds = self.patience.metadata

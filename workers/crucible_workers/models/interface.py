@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Generator
 from dataclasses import dataclass
 
-from crucible_tasks.completion import Completion, Form
+from crucible_infra.errors import RequestRefused
+from crucible_tasks.answering import Piece
+from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.generation import ModelIdentity, Prompt
 from crucible_tasks.sampling import Sampling
 
@@ -28,6 +31,20 @@ class SampleRequest:
         return self.seed_base + 1 + index
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a streamed answer ended."""
+
+    finish: Finish
+    #: None where the server does not count
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+#: pieces as they come, and one end
+Streaming = Generator[Piece | Ended, None, None]
+
+
 class Model(ABC):
     """One model that answers. Thread-safe: workers share it between threads.
 
@@ -42,7 +59,7 @@ class Model(ABC):
     Only opening raises
     - InvalidInput: a spec or file that cannot be used
     - StorageError: `reference` cannot read its dataset, `hf` its artifact
-    Only sampling raises
+    Only sampling and streaming raise
     - ContextOverflow: prompt and answer do not fit
     - EmptyCompletion: no text although the server reported success, twice
     Nothing else. A ModelError is never a wrong answer: it enters no score.
@@ -58,6 +75,21 @@ class Model(ABC):
 
         Sample i is drawn with seed `request.seed(i)`, whichever way it is asked for.
         """
+
+    def stream(self, prompt: Prompt, sampling: Sampling, seed: int) -> Streaming:
+        """One answer as the model says it, `Ended` last; closing it stops the server's work.
+
+        Whatever fails before the first piece is tried again as a sample is, nothing after it.
+        What only knows the challenges of a dataset refuses.
+        """
+        del prompt, sampling, seed
+        hint = "choose a model that answers: `crucible models` lists them"
+        raise RequestRefused(f"{self.identity().spec} answers challenges, not prompts", hint=hint)
+
+    def count(self, prompt: Prompt) -> int | None:
+        """The prompt's tokens as the model has them; None where nobody can be asked."""
+        del prompt
+        return None
 
     @abstractmethod
     def close(self) -> None:

@@ -6,12 +6,14 @@ import time
 from pathlib import Path
 
 from crucible_infra.errors import ContextOverflow, InvalidModelSpec, RequestRefused
-from crucible_tasks.completion import Completion, Finish
-from crucible_tasks.generation import ModelIdentity
+from crucible_tasks.answering import Piece
+from crucible_tasks.completion import Completion, Finish, Form
+from crucible_tasks.generation import ModelIdentity, Prompt
+from crucible_tasks.sampling import Sampling
 from crucible_workers import nano, weight_files
 from crucible_workers.models import style
 from crucible_workers.models.fingerprint import digest_of, sha256
-from crucible_workers.models.interface import Model, SampleRequest
+from crucible_workers.models.interface import Ended, Model, SampleRequest, Streaming
 from crucible_workers.nano.low_rank import WEIGHTS
 from crucible_workers.nano.sampler import LARGEST_BATCH, Sampler, Text
 
@@ -59,6 +61,22 @@ class NanoModel(Model):
             _completion(request, index, text, sampler.tokenizer.decode(text.tokens), seconds)
             for index, text in zip(request.indices, texts, strict=True)
         )
+
+    def stream(self, prompt: Prompt, sampling: Sampling, seed: int) -> Streaming:
+        """The continuation in one piece: it takes no longer than people notice."""
+        request = SampleRequest(
+            self._identity.name, prompt, sampling, seed - 1, (0,), Form.CONTINUATION
+        )
+        (completion,) = self.sample(request)
+        if completion.text:
+            yield Piece(completion.text)
+        yield Ended(completion.finish, completion.prompt_tokens, completion.completion_tokens)
+
+    def count(self, prompt: Prompt) -> int | None:
+        """As its tokenizer has them."""
+        if self._sampler is None or prompt.text is None:
+            return None
+        return len(self._sampler.tokenizer.encode(prompt.text))
 
     def close(self) -> None:
         """Let go of the weights."""

@@ -11,16 +11,19 @@ from contextlib import closing
 from difflib import get_close_matches
 
 from crucible_infra.errors import BrokenStream, ModelNotFound, RequestRefused
+from crucible_tasks.answering import Piece
 from crucible_tasks.completion import Completion, Finish
-from crucible_tasks.generation import ModelIdentity
+from crucible_tasks.generation import ModelIdentity, Prompt
 from crucible_tasks.model_spec import ModelSpec
+from crucible_tasks.sampling import Sampling
 from crucible_workers.models import style
 from crucible_workers.models.fingerprint import digest_of, sha256
 from crucible_workers.models.http import HttpClient
-from crucible_workers.models.interface import Model, SampleRequest
+from crucible_workers.models.interface import Ended, Model, SampleRequest, Streaming
 from crucible_workers.models.ollama_wire import Description, Line, Tag, Tags, Version, body_of
 from crucible_workers.models.patience import Patience
-from crucible_workers.models.sampled import Sampled, completion_of, finish_of
+from crucible_workers.models.sampled import completion_of, finish_of
+from crucible_workers.models.streamed import begun, gathered, said
 
 _START_HINT = "start it there (`ollama serve`), or set OLLAMA_HOST to where it listens"
 
@@ -44,6 +47,17 @@ class OllamaModel(Model):
         """One exchange per index, with the index' own seed."""
         return tuple(self._sample_one(request, index) for index in request.indices)
 
+    def stream(self, prompt: Prompt, sampling: Sampling, seed: int) -> Streaming:
+        """One answer, line by line."""
+        deadline = self._http.patience.deadline(sampling.max_tokens)
+        window = self._window(sampling)
+
+        def ask() -> Streaming:
+            events = self._events(prompt, sampling, seed, deadline)
+            return begun(said(events, self._tag.name, window))
+
+        yield from self._http.persist(ask, deadline)
+
     def close(self) -> None:
         """Close the connections; the server keeps the model loaded for a while."""
         self._http.close()
@@ -53,39 +67,35 @@ class OllamaModel(Model):
         return self._http.persist(lambda: self._ask(request, index, deadline), deadline)
 
     def _ask(self, request: SampleRequest, index: int, deadline: float) -> Completion:
-        prompt, sampling = request.prompt, request.sampling
-        seed = request.seed(index)
+        seed, sampling = request.seed(index), request.sampling
+        started = time.monotonic()
+        sampled = gathered(self._events(request.prompt, sampling, seed, deadline), index)
+        seconds = time.monotonic() - started
+        return completion_of(sampled, request, seconds, self._window(sampling))
+
+    def _events(self, prompt: Prompt, sampling: Sampling, seed: int, deadline: float) -> Streaming:
         body = body_of(self._tag.name, prompt, sampling, seed, self._described)
         path = "/api/generate" if prompt.text is not None else "/api/chat"
-        started = time.monotonic()
-        sampled = self._read(path, body, index, deadline)
-        seconds = time.monotonic() - started
-        trained = self._identity.context_tokens or sampling.context_tokens
-        return completion_of(sampled, request, seconds, min(trained, sampling.context_tokens))
-
-    def _read(self, path: str, body: object, index: int, deadline: float) -> Sampled:
-        pieces: list[str] = []
-        has_reasoning = False
         last: Line | None = None
         with closing(self._http.lines(path, body, deadline)) as lines:
             for data in lines:
                 line = self._http.decode(data, Line)
                 if line.error is not None:
                     raise self._http.faults.of_payload(line.error)
-                pieces.append(line.text)
-                has_reasoning = has_reasoning or line.has_reasoning
+                if line.reasoning:
+                    yield Piece(line.reasoning, is_reasoning=True)
+                if line.text:
+                    yield Piece(line.text)
                 last = line if line.done else last
         if last is None:
             raise BrokenStream(f"{self._http.url} stopped answering before it was done")
-        return Sampled(
-            index=index,
-            text="".join(pieces),
-            # servers before 0.1.40 give no reason
-            finish=Finish.STOP if last.done_reason is None else finish_of(last.done_reason),
-            prompt_tokens=last.prompt_eval_count,
-            completion_tokens=last.eval_count,
-            has_reasoning=has_reasoning,
-        )
+        # servers before 0.1.40 give no reason
+        finish = Finish.STOP if last.done_reason is None else finish_of(last.done_reason)
+        yield Ended(finish, last.prompt_eval_count, last.eval_count)
+
+    def _window(self, sampling: Sampling) -> int:
+        trained = self._identity.context_tokens or sampling.context_tokens
+        return min(trained, sampling.context_tokens)
 
 
 def open_ollama(spec: ModelSpec, url: str, patience: Patience) -> OllamaModel:

@@ -111,9 +111,9 @@ class Line(msgspec.Struct, frozen=True):
         return self.response or (self.message and self.message.content) or ""
 
     @property
-    def has_reasoning(self) -> bool:
-        """Whether this piece is thought, not said."""
-        return bool(self.thinking or (self.message and self.message.thinking))
+    def reasoning(self) -> str:
+        """What is thought, not said."""
+        return self.thinking or (self.message and self.message.thinking) or ""
 
 
 def body_of(

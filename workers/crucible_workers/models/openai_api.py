@@ -1,25 +1,43 @@
 """vLLM, llama.cpp, LM Studio and everything else that speaks OpenAI's dialect.
 
-Answers are asked for whole: one sample's text is short, and whole answers carry `usage` and all
+Samples are asked for whole: one sample's text is short, and whole answers carry `usage` and all
 n choices in one shape everywhere. `n` is asked for natively and never trusted: missing choices
-are drawn singly with the seeds they would have had, and n equal texts are drawn again.
+are drawn singly with the seeds they would have had, and n equal texts are drawn again. Only an
+answer that a person waits for is streamed.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from typing import TypeVar
 
 from crucible_infra import log
-from crucible_infra.errors import ModelError, RequestRefused, ServerTimeout
+from crucible_infra.errors import BrokenStream, ModelError, RequestRefused, ServerTimeout
+from crucible_tasks.answering import Piece
 from crucible_tasks.completion import Completion
-from crucible_tasks.generation import ModelIdentity
+from crucible_tasks.generation import ModelIdentity, Prompt
+from crucible_tasks.sampling import Sampling
 from crucible_workers.models.http import HttpClient
-from crucible_workers.models.interface import Model, SampleRequest
-from crucible_workers.models.openai_wire import Answer, Choice, Dialect, neutral_extensions
+from crucible_workers.models.interface import Ended, Model, SampleRequest, Streaming
+from crucible_workers.models.openai_tokens import ServerTokenizer
+from crucible_workers.models.openai_wire import (
+    STREAM_OPTIONS,
+    Answer,
+    Choice,
+    Chunk,
+    Dialect,
+    Usage,
+    neutral_extensions,
+)
 from crucible_workers.models.sampled import Sampled, completion_of, finish_of
+from crucible_workers.models.sse import DONE
+from crucible_workers.models.streamed import begun, said
+
+T = TypeVar("T")
 
 #: below this temperature equal texts are what a model with a clear opinion gives
 _VARIED_TEMPERATURE = 0.3
@@ -31,9 +49,16 @@ _SUSPICIOUS_TEXTS = 4
 class OpenAiModel(Model):
     """One model of an OpenAI-compatible server."""
 
-    def __init__(self, http: HttpClient, identity: ModelIdentity, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        identity: ModelIdentity,
+        dialect: Dialect,
+        tokenizer: ServerTokenizer,
+    ) -> None:
         self._http = http
         self._identity = identity
+        self._tokenizer = tokenizer
         #: replaced as a whole, so threads see one state or the other
         self._dialect = dialect
 
@@ -53,9 +78,45 @@ class OpenAiModel(Model):
             found |= {c.index: c for c in self._sample_run(request, run)}
         return tuple(found[index] for index in request.indices)
 
+    def stream(self, prompt: Prompt, sampling: Sampling, seed: int) -> Streaming:
+        """One answer, event by event."""
+        deadline = self._http.patience.deadline(sampling.max_tokens)
+
+        def ask() -> Streaming:
+            events = self._events(prompt, sampling, seed, deadline)
+            return begun(said(events, self._identity.name, self._identity.context_tokens))
+
+        yield from self._http.persist(lambda: self._worded(ask, sampling), deadline)
+
+    def count(self, prompt: Prompt) -> int | None:
+        """As the server's own tokenizer has them."""
+        return self._tokenizer.count(prompt)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def _events(self, prompt: Prompt, sampling: Sampling, seed: int, deadline: float) -> Streaming:
+        body = self._dialect.streamed_body(self._identity.name, prompt, sampling, seed)
+        reason: str | None = None
+        usage = Usage()
+        with closing(self._http.events(_path(prompt), body, deadline)) as events:
+            for data in events:
+                if data == DONE:
+                    break
+                chunk = self._http.decode(data, Chunk)
+                if chunk.fault is not None:
+                    raise self._http.faults.of_payload(chunk.fault)
+                usage = chunk.usage or usage
+                for choice in (chunk.choices or ())[:1]:
+                    if choice.thought:
+                        yield Piece(choice.thought, is_reasoning=True)
+                    if choice.said:
+                        yield Piece(choice.said)
+                    reason = choice.finish_reason or reason
+        if reason is None:
+            raise BrokenStream(f"{self._http.url} stopped answering without a finish reason")
+        yield Ended(finish_of(reason), usage.prompt_tokens, usage.completion_tokens)
 
     def _sample_run(self, request: SampleRequest, run: range) -> list[Completion]:
         if len(run) == 1 or self._dialect.n_limit == 1:
@@ -116,26 +177,32 @@ class OpenAiModel(Model):
         ]
 
     def _exchange(self, request: SampleRequest, run: range, deadline: float) -> Answer:
-        """Ask, and ask in other words as long as the server complains about one of them."""
-        prompt = request.prompt
-        path = "/completions" if prompt.text is not None else "/chat/completions"
-        while True:
-            name, seed = self._identity.name, request.seed(run.start)
+        prompt, seed = request.prompt, request.seed(run.start)
+
+        def ask() -> Answer:
+            name = self._identity.name
             body = self._dialect.body(name, prompt, request.sampling, seed, len(run))
+            return self._http.post(_path(prompt), body, Answer, deadline)
+
+        return self._worded(ask, request.sampling)
+
+    def _worded(self, ask: Callable[[], T], sampling: Sampling) -> T:
+        """Ask, and ask in other words as long as the server complains about one of them."""
+        while True:
             try:
-                return self._http.post(path, body, Answer, deadline)
+                return ask()
             except RequestRefused as error:
-                if not self._reword(request, error):
+                if not self._reword(sampling, error):
                     raise
 
-    def _reword(self, request: SampleRequest, error: ModelError) -> bool:
+    def _reword(self, sampling: Sampling, error: ModelError) -> bool:
         dialect = self._dialect
         if dialect.limit_field == "max_tokens" and "max_completion_tokens" in error.message:
             self._learn(limit_field="max_completion_tokens")
             return True
         named = {
             name
-            for name in neutral_extensions(request.sampling) - dialect.unknown
+            for name in (neutral_extensions(sampling) | {STREAM_OPTIONS}) - dialect.unknown
             if re.search(rf"\b{name}\b", error.message)
         }
         self._learn(unknown=dialect.unknown | named)
@@ -167,6 +234,10 @@ class OpenAiModel(Model):
 
     def _deadline(self, request: SampleRequest) -> float:
         return self._http.patience.deadline(request.sampling.max_tokens)
+
+
+def _path(prompt: Prompt) -> str:
+    return "/completions" if prompt.text is not None else "/chat/completions"
 
 
 def _neighbours(indices: tuple[int, ...], limit: int) -> Iterator[range]:

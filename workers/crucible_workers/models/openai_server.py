@@ -15,6 +15,7 @@ from crucible_workers.models import style
 from crucible_workers.models.fingerprint import digest_of, sha256
 from crucible_workers.models.http import HttpClient
 from crucible_workers.models.openai_api import OpenAiModel
+from crucible_workers.models.openai_tokens import ServerTokenizer
 from crucible_workers.models.openai_wire import N_LIMIT, Card, Cards, Dialect
 from crucible_workers.models.patience import Patience
 
@@ -72,7 +73,9 @@ def open_openai(
             facts = _facts(root, card)
         finally:
             root.close()
-        return OpenAiModel(http, _identity(spec, url, card, facts), Dialect(n_limit=facts.n_limit))
+        tokenizer = ServerTokenizer(_root(url), patience, api_key, facts.server, card.id)
+        identity = _identity(spec, url, card, facts)
+        return OpenAiModel(http, identity, Dialect(n_limit=facts.n_limit), tokenizer)
     except BaseException:
         http.close()
         raise

@@ -16,6 +16,9 @@ STOP_LIMIT = 4
 #: samples of one request; more gain little, and are lost together
 N_LIMIT = 32
 
+#: asks for the count of tokens at the end of a stream
+STREAM_OPTIONS = "stream_options"
+
 
 class Card(msgspec.Struct, frozen=True):
     """One model of /v1/models, with what vLLM and llama.cpp add."""
@@ -65,6 +68,29 @@ class Choice(msgspec.Struct, frozen=True):
         return bool(turn and (turn.reasoning_content or turn.reasoning))
 
 
+class StreamedChoice(msgspec.Struct, frozen=True):
+    """A piece of an answer; `message` where a server sends it whole nevertheless."""
+
+    text: str | None = None
+    delta: Turn | None = None
+    message: Turn | None = None
+    finish_reason: str | None = None
+
+    @property
+    def said(self) -> str:
+        """What is new of the answer."""
+        return self.text or self._turn.content or ""
+
+    @property
+    def thought(self) -> str:
+        """What is new of the reasoning."""
+        return self._turn.reasoning_content or self._turn.reasoning or ""
+
+    @property
+    def _turn(self) -> Turn:
+        return self.delta or self.message or Turn()
+
+
 class Usage(msgspec.Struct, frozen=True):
     """Tokens of the prompt, and of all choices together."""
 
@@ -72,10 +98,9 @@ class Usage(msgspec.Struct, frozen=True):
     completion_tokens: int | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """The answer of both endpoints; an error may come with 200, nested, flat or as a string."""
+class Reported(msgspec.Struct, frozen=True):
+    """What comes with 200 and may be an error nevertheless, nested, flat or as a string."""
 
-    choices: tuple[Choice, ...] | None = None
     usage: Usage | None = None
     error: Any = None
     object: str | None = None
@@ -93,6 +118,18 @@ class Answer(msgspec.Struct, frozen=True):
         return None
 
 
+class Answer(Reported, frozen=True):
+    """The whole answer of both endpoints."""
+
+    choices: tuple[Choice, ...] | None = None
+
+
+class Chunk(Reported, frozen=True):
+    """One event of a streamed answer; the last one may carry nothing but the usage."""
+
+    choices: tuple[StreamedChoice, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What was learnt about a server from its answers."""
@@ -105,7 +142,16 @@ class Dialect:
     #: whether n samples of one request were seen to differ
     is_n_proven: bool = False
 
-    def body(self, model: str, prompt: Prompt, sampling: Sampling, seed: int, n: int) -> Any:
+    def streamed_body(self, model: str, prompt: Prompt, sampling: Sampling, seed: int) -> Any:
+        """The same for one answer that comes piece by piece, and is counted at its end."""
+        body = self.body(model, prompt, sampling, seed, 1) | {"stream": True}
+        if STREAM_OPTIONS not in self.unknown:
+            body[STREAM_OPTIONS] = {"include_usage": True}
+        return body
+
+    def body(
+        self, model: str, prompt: Prompt, sampling: Sampling, seed: int, n: int
+    ) -> dict[str, Any]:
         """The body of /completions (raw text) or /chat/completions, every option in full."""
         body: dict[str, Any] = {
             "model": model,

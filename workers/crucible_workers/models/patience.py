@@ -53,6 +53,9 @@ class Patience:
     backoff_cap: float = 60.0
     #: a server that wants more is left alone: the controller asks again later
     retry_after_cap: float = 300.0
+    #: a person waits, who sees that a server is away or broken: only one that is busy, or answers
+    #: nothing, is asked again, and a few times
+    is_hurried: bool = False
     #: tests wait for nothing
     sleep: Callable[[float], None] = time.sleep
 
@@ -116,7 +119,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 def _noted(server: str, error: ModelError, patience: Patience) -> Outage | None:
     """The outage this failure belongs to; None when the server answers, or just takes long."""
-    if isinstance(error, ServerTimeout) or patience.retries == 0:
+    if isinstance(error, ServerTimeout) or patience.retries == 0 or patience.is_hurried:
         return None
     if not isinstance(error, EndpointDown | BrokenStream):
         OUTAGES.answered(server)
@@ -142,11 +145,15 @@ def _wait(
     """Seconds until the next try; None gives up."""
     if not error.is_transient or patience.retries == 0:
         return None
+    if patience.is_hurried and not isinstance(error, RateLimited | EmptyCompletion):
+        return None
     asked = error.retry_after_seconds if isinstance(error, RateLimited) else None
-    if asked:
+    if asked and (asked > patience.retry_after_cap or not patience.is_hurried):
         return asked if asked <= patience.retry_after_cap else None
     if failures[type(error)] > _allowed(error, patience):
         return None
+    if asked:
+        return asked
     doublings = min(failures.total() - 1, 16)
     cap = patience.backoff_cap
     if outage is not None and outage.is_unreachable:
@@ -157,7 +164,7 @@ def _wait(
 
 
 def _allowed(error: ModelError, patience: Patience) -> float:
-    if isinstance(error, RateLimited | EndpointUnreachable):
+    if isinstance(error, RateLimited | EndpointUnreachable) and not patience.is_hurried:
         # a model that loads for minutes is no failure; an outage has an end of its own
         return float("inf")
     if isinstance(error, EmptyCompletion):

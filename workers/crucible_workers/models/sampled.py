@@ -37,18 +37,7 @@ def completion_of(
     sampled: Sampled, request: SampleRequest, seconds: float | None, context_tokens: int | None
 ) -> Completion:
     """The completion, or EmptyCompletion or ContextOverflow when nothing was really sampled."""
-    if not sampled.is_the_models:
-        place = f"{request.task_id} sample {sampled.index}"
-        if context_tokens and (sampled.prompt_tokens or 0) >= context_tokens:
-            raise ContextOverflow(
-                f"{place}: a prompt of {sampled.prompt_tokens} tokens fills the context of "
-                f"{context_tokens}",
-                hint="load the model with a larger context",
-            )
-        raise EmptyCompletion(
-            f"{place}: the server reported success without any text",
-            hint="look into the server's log; often the context it loaded is too small",
-        )
+    check_said(sampled, f"{request.task_id} sample {sampled.index}", context_tokens)
     return Completion(
         index=sampled.index,
         form=request.form,
@@ -58,6 +47,22 @@ def completion_of(
         prompt_tokens=sampled.prompt_tokens,
         completion_tokens=sampled.completion_tokens,
         seconds=None if seconds is None else round(seconds, 3),
+    )
+
+
+def check_said(sampled: Sampled, place: str, context_tokens: int | None) -> None:
+    """Raise EmptyCompletion or ContextOverflow when nothing was really sampled."""
+    if sampled.is_the_models:
+        return
+    if context_tokens and (sampled.prompt_tokens or 0) >= context_tokens:
+        raise ContextOverflow(
+            f"{place}: a prompt of {sampled.prompt_tokens} tokens fills the context of "
+            f"{context_tokens}",
+            hint="load the model with a larger context",
+        )
+    raise EmptyCompletion(
+        f"{place}: the server reported success without any text",
+        hint="look into the server's log; often the context it loaded is too small",
     )
 
 

@@ -74,18 +74,29 @@ class Batch:
     @torch.inference_mode()
     def sample(self, task: Task, seeds: Mapping[int, int]) -> dict[int, Row]:
         """A finished sample for each row that has a seed. Raises ServerTimeout at the deadline."""
-        began = time.monotonic()
         rows = {place: Row(random.Random(seed)) for place, seed in seeds.items()}
+        for _ in self._drawn(task, rows):
+            pass
+        return rows
+
+    @torch.inference_mode()
+    def stream(self, task: Task, row: Row) -> Iterator[int]:
+        """One sample, told after each of its tokens. Raises ServerTimeout as well."""
+        yield from self._drawn(task, {0: row})
+
+    def _drawn(self, task: Task, rows: Mapping[int, Row]) -> Iterator[int]:
+        """Draw for all rows until they are done; yields how many tokens each has at most."""
+        began = time.monotonic()
         for step in self._steps(task, rows):
             now = time.monotonic()
             for row in rows.values():
                 if not row.is_done and (self._ends(row, task) or step == task.limit):
                     row.seconds = now - began
+            yield step
             if all(row.is_done for row in rows.values()):
-                break
+                return
             if now > task.deadline:
                 raise ServerTimeout(f"{step} tokens took longer than a sample may take")
-        return rows
 
     def _steps(self, task: Task, rows: Mapping[int, Row]) -> Iterator[int]:
         """Draw a token for every row, again and again; yields how many each has."""

@@ -6,21 +6,25 @@ samples and given back when the model is closed.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from crucible_infra.errors import ContextOverflow, ModelError, RequestRefused
+from crucible_tasks.answering import Piece
 from crucible_tasks.completion import Completion, Finish
-from crucible_tasks.generation import ModelIdentity
+from crucible_tasks.generation import ModelIdentity, Prompt
 from crucible_tasks.model_spec import ModelSpec
-from crucible_workers.models.interface import Model, SampleRequest
+from crucible_tasks.sampling import Sampling
+from crucible_workers.models.interface import Ended, Model, SampleRequest, Streaming
 from crucible_workers.models.patience import Patience
 from crucible_workers.models.sampled import Sampled, completion_of
 from crucible_workers.models.transformers_batch import Batch, Row, Task
-from crucible_workers.models.transformers_tokens import cut
+from crucible_workers.models.transformers_tokens import Growing, cut
 from crucible_workers.models.transformers_weights import (
     Weights,
     describe,
@@ -60,7 +64,7 @@ class TransformersModel(Model):
     def sample(self, request: SampleRequest) -> tuple[Completion, ...]:
         """Pass by pass, in the order of the indices."""
         prompt = self._weights.tokens.encode(request.prompt)
-        limit = self._limit(request, len(prompt))
+        limit = self._limit(request.task_id, request.sampling, len(prompt))
         found: dict[int, Completion] = {}
         # one pass at a time: two would take each other's memory and be no quicker
         with self._lock:
@@ -73,6 +77,18 @@ class TransformersModel(Model):
                 rows = self._pass(batch, task, request, indices)
                 found |= {i: self._completion(i, row, task, request) for i, row in rows.items()}
         return tuple(found[index] for index in request.indices)
+
+    def stream(self, prompt: Prompt, sampling: Sampling, seed: int) -> Streaming:
+        """One answer, token by token, drawn alone."""
+        ids = self._weights.tokens.encode(prompt)
+        limit = self._limit(self._weights.name, sampling, len(ids))
+        task = Task(ids, sampling, prompt.stop, limit, 1, self._patience.deadline(limit))
+        with self._lock:
+            yield from self._streamed(self._loaded(), task, seed)
+
+    def count(self, prompt: Prompt) -> int | None:
+        """As its tokenizer has them."""
+        return len(self._weights.tokens.encode(prompt))
 
     def close(self) -> None:
         """Give the memory back."""
@@ -90,17 +106,36 @@ class TransformersModel(Model):
             self._batch = Batch(model, self._weights.tokens)
         return self._batch
 
-    def _limit(self, request: SampleRequest, prompt: int) -> int:
+    def _streamed(self, batch: Batch, task: Task, seed: int) -> Streaming:
+        text, held, told = Growing(self._weights.tokens, task.prompt), "", 0
+        longest = max(map(len, task.stop), default=1)
+        row = Row(random.Random(seed))
+        with self._named_errors():
+            for _ in batch.stream(task, row):
+                held += "".join(text.add(token) for token in row.ids[told:])
+                told = len(row.ids)
+                # the beginning of a stop word is no text yet
+                ready = held[: max(len(held) - longest + 1, 0)]
+                if ready and cut(held, task.stop) is None:
+                    yield Piece(ready)
+                    held = held[len(ready) :]
+        held += text.rest()
+        ended = cut(held, task.stop)
+        if last := held if ended is None else ended:
+            yield Piece(last)
+        finish = row.finish if ended is None else Finish.STOP
+        yield Ended(finish, len(task.prompt), row.tokens)
+
+    def _limit(self, place: str, sampling: Sampling, prompt: int) -> int:
         """Tokens a sample may have: what was asked for, as far as the context reaches."""
-        trained = self._weights.identity.context_tokens or request.sampling.context_tokens
-        context = min(trained, request.sampling.context_tokens)
+        trained = self._weights.identity.context_tokens or sampling.context_tokens
+        context = min(trained, sampling.context_tokens)
         if not 0 < prompt < context:
             raise ContextOverflow(
-                f"{request.task_id}: a prompt of {prompt} tokens leaves no room in a context of "
-                f"{context}",
+                f"{place}: a prompt of {prompt} tokens leaves no room in a context of {context}",
                 hint="choose a model with a larger context",
             )
-        return min(request.sampling.max_tokens, context - prompt)
+        return min(sampling.max_tokens, context - prompt)
 
     def _height(self, tokens: int) -> int:
         """Rows of a step: the same for a prompt however many samples are asked for."""
@@ -114,14 +149,19 @@ class TransformersModel(Model):
         self, batch: Batch, task: Task, request: SampleRequest, indices: tuple[int, ...]
     ) -> dict[int, Row]:
         seeds = {index % task.height: request.seed(index) for index in indices}
-        try:
+        with self._named_errors():
             rows = batch.sample(task, seeds)
+        return {index: rows[index % task.height] for index in indices}
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
         except ModelError:
             raise
         # torch has no common base for what a device or a kernel raises
         except Exception as error:
             raise refusal(self._weights.name, error) from error
-        return {index: rows[index % task.height] for index in indices}
 
     def _completion(self, index: int, row: Row, task: Task, request: SampleRequest) -> Completion:
         whole = self._weights.tokens.text(task.prompt, row.ids)

@@ -17,6 +17,10 @@ _CONTEXT = 4
 _SLACK = 4
 
 
+#: what a decoder writes for bytes that are no whole character
+_BROKEN = "\ufffd"
+
+
 class Tokens:
     """A tokenizer as sampling needs it."""
 
@@ -38,16 +42,24 @@ class Tokens:
     def text(self, prompt: list[int], sampled: list[int]) -> str:
         """What the sampled tokens add to the prompt."""
         before = prompt[-_CONTEXT:]
-        given, whole = self._decode(before), self._decode([*before, *sampled])
-        return whole[len(given) :] if whole.startswith(given) else self._decode(sampled)
+        given, whole = self.text_of(before), self.text_of([*before, *sampled])
+        return whole[len(given) :] if whole.startswith(given) else self.text_of(sampled)
 
     def has_stop(self, sampled: list[int], stop: tuple[str, ...]) -> bool:
         """Whether the newest token may have completed a stop word."""
         if not stop:
             return False
         longest = max(len(word.encode()) for word in stop)
-        end = self._decode(sampled[-longest - _SLACK :])
+        end = self.text_of(sampled[-longest - _SLACK :])
         return any(word in end for word in stop)
+
+    def text_of(self, ids: list[int]) -> str:
+        """The text of tokens, without special ones."""
+        return str(
+            self._tokenizer.decode(
+                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
 
     def save(self, directory: Path) -> None:
         """Write the tokenizer's files."""
@@ -78,12 +90,29 @@ class Tokens:
             raise RequestRefused(f"the model's chat template failed: {problem}") from error
         return str(chat)
 
-    def _decode(self, ids: list[int]) -> str:
-        return str(
-            self._tokenizer.decode(
-                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-        )
+
+class Growing:
+    """A text under way: what each new token adds to it."""
+
+    def __init__(self, tokens: Tokens, prompt: list[int]) -> None:
+        self._tokens = tokens
+        self._ids = prompt[-_CONTEXT:]
+        #: of what is decoded again with the new ones, and of what was told
+        self._start, self._told = 0, len(self._ids)
+
+    def add(self, token: int) -> str:
+        """The new text; nothing while a character is not whole."""
+        self._ids.append(token)
+        return self.rest(_BROKEN)
+
+    def rest(self, unfinished: str = "") -> str:
+        """What was not told yet, unless it ends in something unfinished."""
+        given = self._tokens.text_of(self._ids[self._start : self._told])
+        whole = self._tokens.text_of(self._ids[self._start :])
+        if unfinished and whole.endswith(unfinished):
+            return ""
+        self._start, self._told = self._told, len(self._ids)
+        return whole[len(given) :]
 
 
 def cut(text: str, stop: tuple[str, ...]) -> str | None:

@@ -1,0 +1,47 @@
+"""The model that answers a prompt: the named one, the configured one, or what answers here."""
+
+from __future__ import annotations
+
+from crucible_api.cli.model_choice import preferred, registered_spec
+from crucible_api.cli.output import Voice
+from crucible_infra.errors import ModelError, StorageError
+from crucible_infra.settings import current
+from crucible_tasks.answering import Answerer, find_models, open_answerer
+
+
+def open_model(spec: str | None, voice: Voice) -> Answerer:
+    """Open the model; says on stderr which where nobody named one.
+
+    Raises InvalidModelSpec, and ModelError where nothing answers.
+    """
+    return open_answerer(chosen_spec(spec, voice))
+
+
+def chosen_spec(spec: str | None, voice: Voice) -> str:
+    """What to open: a name that a fine-tune has registered means its model."""
+    wanted = spec or current().default_model
+    if wanted is None:
+        return _found(voice)
+    try:
+        registered = registered_spec(wanted)
+    except StorageError as error:
+        # the servers may know the name
+        voice.warn(f"fine-tuned models are not looked up: {error.message}")
+        return wanted
+    if registered is not None:
+        voice.talk(f"{wanted} is the model of a fine-tune here")
+    return registered or wanted
+
+
+def _found(voice: Voice) -> str:
+    models = find_models()
+    model = preferred(models)
+    if model is None:
+        raise ModelError(
+            "no model was named, and no model server answers on this host",
+            hint="start Ollama, LM Studio, llama.cpp or vLLM, or write -m openai:URL#NAME",
+        )
+    others = len(models) - 1
+    more = f" ({others} more: crucible models; choose with -m)" if others else ""
+    voice.talk(f"no model was named, so this asks {model.spec} on {model.server}{more}")
+    return model.spec

@@ -1,0 +1,192 @@
+"""`crucible ask`, and every `crucible "prompt"`: one question, its answer as it comes."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crucible_api.cli import asking_options, files, options, piped
+from crucible_api.cli.asking_options import Asking
+from crucible_api.cli.output import Voice
+from crucible_api.cli.prompt_group import refuse_slip
+from crucible_infra.errors import CrucibleError, InvalidInput
+
+if TYPE_CHECKING:
+    from crucible_api.cli.told_answer import ToldAnswer
+    from crucible_api.conversations import Conversation, Exchange
+    from crucible_tasks.answering import Answerer, AnswerRequest
+
+EPILOG = """\b
+Examples:
+  crucible "a regular expression for ISO dates"
+  crucible fix the bug -f main.py -x > fixed.py
+  git diff | crucible "write a commit message"
+  crucible "a React button" --output src/components/Button.jsx
+  crucible ask -c "and now with tests"
+  crucible -- benchmark                    a prompt that is a command's name
+
+The answer goes to stdout, reasoning and everything else to stderr. Every exchange is logged in
+the database (crucible logs) unless --no-log is given.
+"""
+
+
+@click.command(name="ask", epilog=EPILOG)
+@click.argument("words", metavar="[PROMPT]…", nargs=-1)
+@asking_options.asking
+@options.speaking
+def command(voice: Voice, *, words: tuple[str, ...], **given: Any) -> None:
+    """Put a prompt to a model. Piped text and files go along with it."""
+    asking = Asking(**given)
+    is_piped = asking.reads_stdin
+    refuse_slip(click.get_current_context(), words, is_piped=is_piped)
+    files.check_writable(
+        asking.output, is_forced=asking.is_forced, is_json=voice.is_json, makes_parents=True
+    )
+    prompt = _prompt(words, asking, voice)
+    conversation = _continued(asking)
+    model = asking.model or (conversation.model if conversation else None)
+    from crucible_api.cli.answering_model import open_model
+
+    with closing(open_model(model, voice)) as answerer:
+        request = _request(prompt, asking, answerer, conversation)
+        asked = _Asked(voice, asking, prompt, request, answerer, conversation)
+        asked.run()
+
+
+def _prompt(words: tuple[str, ...], asking: Asking, voice: Voice) -> str:
+    """The message to send, with what is piped and the files. Raises InvalidInput."""
+    from crucible_api.cli import prompt_text
+
+    typed = " ".join(words)
+    is_stdin = typed == "-"
+    typed = "" if is_stdin else typed
+    text = None
+    if asking.reads_stdin or is_stdin:
+        is_patient = asking.stdin is True or not typed
+        data = piped.read(asking.max_stdin, voice, is_patient=is_patient)
+        text = prompt_text.decoded(data, "stdin")
+    named = [(name, prompt_text.read_file(name, asking.max_stdin)) for name in asking.files]
+    message = prompt_text.message(typed, text, named)
+    if not message.strip():
+        what = "stdin is empty" if text is not None else "no prompt was given"
+        raise InvalidInput(
+            f"{what}, so there is nothing to ask", hint='crucible "a question", or pipe one'
+        )
+    return message
+
+
+def _continued(asking: Asking) -> Conversation | None:
+    if asking.conversation is None:
+        return None
+    from crucible_api.conversations import open_conversations
+    from crucible_infra.settings import current
+
+    return open_conversations(current()).find(asking.conversation)
+
+
+def _request(
+    prompt: str, asking: Asking, answerer: Answerer, conversation: Conversation | None
+) -> AnswerRequest:
+    from crucible_api.cli.code_file import instruction
+    from crucible_tasks.answering import AnswerRequest
+    from crucible_tasks.generation import Message
+
+    # a base model continues text and follows no instruction
+    if asking.wants_code and answerer.identity().style == "chat":
+        prompt = f"{prompt}\n\n{instruction(asking.language)}"
+    system = asking.system or (conversation.system if conversation else None)
+    turns = [Message("system", system)] if system else []
+    turns += conversation.messages if conversation else ()
+    seed = random.randrange(1, 2**31) if asking.seed is None else asking.seed
+    return AnswerRequest((*turns, Message("user", prompt)), asking.sampling, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question under way."""
+
+    voice: Voice
+    asking: Asking
+    prompt: str
+    request: AnswerRequest
+    answerer: Answerer
+    conversation: Conversation | None
+
+    def run(self) -> None:
+        """Answer, remember, and only then make of the answer what was asked for."""
+        from crucible_api.cli.told_answer import ToldAnswer
+        from crucible_tasks.answering import ROUTER
+
+        is_shown = not (self.asking.wants_code or self.voice.is_json)
+        may_restart = self.answerer.identity().server == ROUTER
+        told = ToldAnswer(self.voice, is_shown=is_shown, may_restart=may_restart)
+        asked_at = time.time()
+        try:
+            told.tell(self.answerer.answer(self.request))
+        except BaseException as error:
+            # a reader that left or a Ctrl-C stops an answer; what was said is kept
+            if told.text:
+                is_failure = isinstance(error, CrucibleError)
+                self._remember(told, asked_at, "failed" if is_failure else "interrupted")
+            raise
+        conversation_id = self._remember(told, asked_at)
+        self._deliver(told, conversation_id)
+
+    def _remember(self, told: ToldAnswer, asked_at: float, why: str = "") -> str | None:
+        if not self.asking.is_logged:
+            return None
+        exchange = _exchange(self, told, asked_at, why)
+        from crucible_api.conversations import open_conversations
+        from crucible_infra.settings import current
+
+        try:
+            continued = self.conversation.id if self.conversation else None
+            return open_conversations(current()).record(exchange, continued)
+        except CrucibleError as error:
+            self.voice.warn(f"the answer is not logged: {error.message}")
+            return None
+
+    def _deliver(self, told: ToldAnswer, conversation_id: str | None) -> None:
+        from crucible_api.cli import answer_report
+
+        code = self._code(told) if self.asking.wants_code else None
+        if self.asking.output is not None:
+            assert code is not None
+            from crucible_api.cli.code_file import write
+
+            write(self.asking.output, code, self.voice, is_forced=self.asking.is_forced)
+        if self.voice.is_json:
+            self.voice.data(answer_report.plain(self.request, told, code, conversation_id))
+        elif code is not None and self.asking.output is None:
+            answer_report.show(code)
+        answer_report.tell(self.voice, self.asking, self.request, told)
+
+    def _code(self, told: ToldAnswer) -> str:
+        from crucible_api.cli.code_file import code_of
+
+        assert told.end is not None
+        answer = told.text
+        if self.answerer.identity().style == "base":
+            # what was continued is the beginning of the program
+            answer = self.request.messages[-1].content + answer
+        return code_of(answer, self.asking.language, told.end.finish)
+
+
+def _exchange(asked: _Asked, told: ToldAnswer, asked_at: float, why: str) -> Exchange:
+    from crucible_api.conversations import Exchange
+
+    return Exchange(
+        title=asked.prompt,
+        request=asked.request,
+        model=asked.answerer.identity(),
+        answer=told.text,
+        reasoning=told.reasoning,
+        asked_at=asked_at,
+        end=None if why else told.end,
+        why=why,
+    )
