@@ -66,6 +66,11 @@ def _is_value(text: str) -> bool:
     return not text.strip() or _VALUE.fullmatch(text.strip()) is not None
 
 
+def called_names(text: str) -> list[str]:
+    """Names that are called and that neither the language nor a test runner has."""
+    names = (found[1] for found in _CALLED.finditer(text))
+    return [name for name in names if name not in _NOT_THE_PROGRAMS]
+
+
 def _called(text: str) -> tuple[str, ...]:
-    names = dict.fromkeys(found[1] for found in _CALLED.finditer(text))
-    return tuple(name for name in names if name not in _NOT_THE_PROGRAMS)
+    return tuple(dict.fromkeys(called_names(text)))

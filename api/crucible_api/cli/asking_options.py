@@ -22,6 +22,10 @@ _TEMPERATURE = 0.2
 #: tokens of an answer; a long file of code has some 3000
 _MAX_TOKENS = 4096
 
+#: of a model that is right every second time, one of five is in 97 of 100 cases; a person waits
+_TRIES = 5
+_MOST_TRIES = 100
+
 #: of piped text, and of each file: more than any context holds
 _MAX_STDIN = "2M"
 
@@ -53,6 +57,12 @@ class Asking:
     #: bytes
     max_stdin: int
     shows_usage: bool
+    #: a file that an answer must pass
+    tests: str | None = None
+    #: whether an answer must pass the tests, or the examples in the prompt
+    verifies: bool = False
+    #: answers to draw until one passes
+    tries: int = 1
 
     @property
     def reads_stdin(self) -> bool:
@@ -92,6 +102,7 @@ def asking(function: Command) -> Command:
     @click.option("--force", "is_forced", is_flag=True, help="Replace the file if it exists.")
     @_conversing
     @_sampling
+    @_verifying
     @click.option("--no-log", "is_logged", flag_value=False, default=True, help="Log nothing.")
     @click.option(
         "--stdin/--no-stdin", "stdin", default=None, help="Wait for piped text, or never read it."
@@ -120,6 +131,31 @@ def _conversing(function: Command) -> Command:
     )
     named = click.option("--cid", metavar="ID", help="Go on with this one; see crucible logs.")
     return latest(named(function))
+
+
+def _verifying(function: Command) -> Command:
+    tests = click.option(
+        "--tests", metavar="FILE", help="Draw answers until one passes these tests, in the sandbox."
+    )
+    verify = click.option(
+        "--verify", "verifies", is_flag=True, help="The same with the examples in the prompt."
+    )
+    tries = click.option(
+        "-n",
+        "--tries",
+        type=click.IntRange(1, _MOST_TRIES),
+        metavar="N",
+        help=f"Answers to draw at most.  [default: {_TRIES}]",
+    )
+
+    @functools.wraps(function)
+    def ask(*words: Any, tests: str | None, verifies: bool, tries: int | None, **rest: Any) -> Any:
+        verifies = verifies or tests is not None
+        if tries is not None and not verifies:
+            raise click.UsageError("-n draws answers for --verify or --tests, and neither is given")
+        return function(*words, tests=tests, verifies=verifies, tries=tries or _TRIES, **rest)
+
+    return tests(verify(tries(ask)))
 
 
 def _sampling(function: Command) -> Command:
