@@ -44,6 +44,9 @@ the database (crucible logs) unless --no-log is given.
 def command(voice: Voice, *, words: tuple[str, ...], **given: Any) -> None:
     """Put a prompt to a model. Piped text and files go along with it."""
     asking = Asking(**given)
+    if asking.is_interactive:
+        _chat(words, asking, voice)
+        return
     is_piped = asking.reads_stdin
     refuse_slip(click.get_current_context(), words, is_piped=is_piped)
     files.check_writable(
@@ -64,6 +67,26 @@ def command(voice: Voice, *, words: tuple[str, ...], **given: Any) -> None:
             from crucible_api.cli import verifying
 
             verifying.run(asked, challenge)
+
+
+def _chat(words: tuple[str, ...], asking: Asking, voice: Voice) -> None:
+    """Let `chat` go on with what was asked here. Raises click.UsageError."""
+    if asking.wants_code or asking.verifies or asking.files or voice.is_json:
+        raise click.UsageError(
+            "--interactive goes with none of -x, -o, -f, --json, --verify and --tests\n"
+            "in a chat, /save writes code to a file and /run runs it"
+        )
+    from crucible_api.cli import chat
+
+    wish = chat.Wish(
+        model=asking.model,
+        system=asking.system,
+        conversation=asking.conversation,
+        sampling=asking.sampling,
+        seed=asking.seed,
+        is_logged=asking.is_logged,
+    )
+    chat.start(wish, " ".join(words), voice)
 
 
 def _prompt(words: tuple[str, ...], asking: Asking, voice: Voice) -> str:

@@ -57,6 +57,8 @@ class Asking:
     #: bytes
     max_stdin: int
     shows_usage: bool
+    #: whether a conversation follows
+    is_interactive: bool = False
     #: a file that an answer must pass
     tests: str | None = None
     #: whether an answer must pass the tests, or the examples in the prompt
@@ -100,9 +102,12 @@ def asking(function: Command) -> Command:
         "-o", "--output", metavar="FILE", help="Write only the code, in the file's language."
     )
     @click.option("--force", "is_forced", is_flag=True, help="Replace the file if it exists.")
-    @_conversing
-    @_sampling
+    @conversing
+    @sampling_options
     @_verifying
+    @click.option(
+        "-i", "--interactive", "is_interactive", is_flag=True, help="Go on as crucible chat does."
+    )
     @click.option("--no-log", "is_logged", flag_value=False, default=True, help="Log nothing.")
     @click.option(
         "--stdin/--no-stdin", "stdin", default=None, help="Wait for piped text, or never read it."
@@ -125,7 +130,8 @@ def asking(function: Command) -> Command:
     return ask
 
 
-def _conversing(function: Command) -> Command:
+def conversing(function: Command) -> Command:
+    """Give a command `-c` and `--cid`."""
     latest = click.option(
         "-c", "--continue", "continues", is_flag=True, help="Go on with the latest conversation."
     )
@@ -158,7 +164,8 @@ def _verifying(function: Command) -> Command:
     return tests(verify(tries(ask)))
 
 
-def _sampling(function: Command) -> Command:
+def sampling_options(function: Command) -> Command:
+    """Give a command `--seed --max-tokens --temperature`."""
     seed = click.option("--seed", type=_SEEDS, metavar="N", help="[default: random]")
     tokens = click.option(
         "--max-tokens",

@@ -12,6 +12,7 @@ _HERE = "crucible_api.cli"
 
 COMMANDS = (
     Listed("ask", "put a prompt to a model; what is no command is one", f"{_HERE}.ask"),
+    Listed("chat", "talk with a model; run and fix what it writes", f"{_HERE}.chat"),
     Listed(
         "benchmark", "sample a model on a dataset, judge it, print pass@k", f"{_HERE}.benchmark"
     ),
