@@ -25,6 +25,8 @@ class Loop:
         self._lines = lines
         self._voice = voice
         self._stopped_at = float("-inf")
+        #: whether there is something to stop
+        self._is_busy = False
 
     def run(self, first: str = "") -> None:
         """Talk. Raises KeyboardInterrupt when Ctrl-C is pressed twice."""
@@ -36,6 +38,7 @@ class Loop:
             f"{identity.name} on {identity.server}; /help lists commands, Ctrl-D leaves"
         )
         if first:
+            self._is_busy = True
             self._survive(lambda: self._talk.say(first))
         try:
             while True:
@@ -44,7 +47,9 @@ class Loop:
             return
 
     def _turn(self) -> None:
+        self._is_busy = False
         text = self._lines.read()
+        self._is_busy = True
         self._stopped_at = float("-inf")
         if not self._commands.take(text) and text.strip():
             self._talk.say(text.removeprefix("/") if text.startswith("//") else text)
@@ -61,6 +66,9 @@ class Loop:
                 raise
             now = time.monotonic()
             if now - self._stopped_at < _TWICE_SECONDS:
-                raise KeyboardInterrupt(signal.SIGINT) from interrupt
+                # so that nothing more is said of it
+                interrupt.add_note("left")
+                raise
             self._stopped_at = now
-            self._voice.announce("[stopped; Ctrl-C again or Ctrl-D leaves]")
+            stopped = "stopped; " if self._is_busy else ""
+            self._voice.announce(f"[{stopped}Ctrl-C again or Ctrl-D leaves]")

@@ -21,6 +21,7 @@ from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from rich.live import Live
+    from rich.segment import Segment
 
 _FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})")
 #: redraws of the unfinished block a second: a person sees no more
@@ -170,9 +171,17 @@ class _Painted:
 
     def _print(self, block: str) -> None:
         from rich.markdown import Markdown
+        from rich.segment import Segment, Segments
 
-        self._console.print(Markdown(block.strip("\n"), code_theme="ansi_dark"))
-        self._console.print()
+        markdown = Markdown(block.strip("\n"), code_theme="ansi_dark")
+        rows = self._console.render_lines(markdown, pad=False)
+        # each kind of block has its own idea of how much room it needs
+        while rows and _is_empty(rows[0]):
+            del rows[0]
+        while rows and _is_empty(rows[-1]):
+            del rows[-1]
+        ended = [part for row in rows for part in (*row, Segment.line())]
+        self._console.print(Segments([*ended, Segment.line()]))
 
     def _show(self, text: str, style: str = "") -> None:
         """Show an unfinished text below what is printed, its last rows where it has too many."""
@@ -184,9 +193,13 @@ class _Painted:
                 return
             self._live = Live(console=self._console, transient=True, refresh_per_second=_PER_SECOND)
             self._live.start()
-        rows = Text(text, style=style).wrap(self._console, self._console.width)
+        rows = Text(text.rstrip(), style=style).wrap(self._console, self._console.width)
         shown = rows[-max(1, self._console.height - _FREE_ROWS) :] if text else []
         self._live.update(Text("\n").join(shown), refresh=not text)
+
+
+def _is_empty(row: list[Segment]) -> bool:
+    return not "".join(part.text for part in row).strip()
 
 
 def _can_move(voice: Voice) -> bool:
