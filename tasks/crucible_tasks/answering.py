@@ -31,6 +31,8 @@ class AnswerRequest:
     sampling: Sampling
     #: of this answer, from 1 to 2**31 - 1
     seed: int
+    #: whether an answer without code is of no use: it goes into a file, or is extracted
+    wants_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,8 @@ def _request(
     turns = [Message("system", system)] if system else []
     turns += conversation.messages if conversation else ()
     seed = random.randrange(1, 2**31) if asking.seed is None else asking.seed
-    return AnswerRequest((*turns, Message("user", prompt)), asking.sampling, seed)
+    messages = (*turns, Message("user", prompt))
+    return AnswerRequest(messages, asking.sampling, seed, wants_code=asking.wants_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,17 +233,21 @@ class Asked:
 
     def _code(self, told: ToldAnswer) -> str:
         from crucible_api.cli.code_file import code_of
+        from crucible_tasks.file_languages import PYTHON
 
         assert told.end is not None
-        return code_of(self.whole(told), self.asking.language, told.end.finish)
+        language = self.asking.language
+        if self.answerer.identity().style == "base":
+            # nothing is fenced there
+            language = language or PYTHON
+        return code_of(self.whole(told), language, told.end.finish)
 
     def whole(self, told: ToldAnswer) -> str:
         """The answer, with what it continues where a base model gave it."""
-        answer = told.text
         if self.answerer.identity().style == "base":
             # what was continued is the beginning of the program
-            answer = self.request.messages[-1].content + answer
-        return answer
+            return self.request.messages[-1].content + told.text
+        return told.text
 
 
 def _exchange(asked: Asked, told: ToldAnswer, asked_at: float, why: str) -> Exchange:
