@@ -115,7 +115,6 @@ class Talk:
 
     def _hear(self, request: AnswerRequest, heard: _Heard) -> None:
         events = cast("Generator[AnswerEvent, None, None]", self.answerer.answer(request))
-        # a router may begin again, and only a screen can take back what it showed
         with closing(events), open_screen(self._voice) as screen:
             for event in events:
                 match event:
