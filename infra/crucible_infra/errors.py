@@ -41,6 +41,7 @@ CrucibleError                      exit code 1
 │   ├── DiskFull
 │   └── ArtifactMissing
 ├── NoCode                         1  code was asked for, and the answer has none
+├── NotVerified                    1  no answer passes the tests it was put to
 ├── BrokerUnavailable              1
 └── NoWorker                       1  nobody serves the queue that the work would wait in
 
@@ -259,6 +260,10 @@ class ArtifactMissing(StorageError):
 
 class NoCode(CrucibleError):
     """The answer has no code."""
+
+
+class NotVerified(CrucibleError):
+    """No answer passes its tests."""
 
 
 class BrokerUnavailable(CrucibleError):

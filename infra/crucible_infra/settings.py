@@ -55,6 +55,8 @@ class Settings:
     data_directory: Path
     #: files that can be fetched again
     cache_directory: Path
+    #: what is worth keeping and no result: the lines that were typed in a chat
+    state_directory: Path
     #: Redis in a cluster; `memory://` on a laptop
     broker_url: str
     #: Postgres in a cluster; a SQLite file on a laptop
@@ -159,9 +161,13 @@ def read(environment: Mapping[str, str]) -> Settings:
     home = environment.get("CRUCIBLE_HOME")
     data = Path(home) if home else _xdg(environment, "XDG_DATA_HOME", ".local/share")
     cache_directory = data / "cache" if home else _xdg(environment, "XDG_CACHE_HOME", ".cache")
+    state_directory = (
+        data / "state" if home else _xdg(environment, "XDG_STATE_HOME", ".local/state")
+    )
     return Settings(
         data_directory=data,
         cache_directory=cache_directory,
+        state_directory=state_directory,
         broker_url=environment.get("CRUCIBLE_BROKER_URL") or EMBEDDED_BROKER_URL,
         database_url=environment.get("CRUCIBLE_DATABASE_URL")
         or f"sqlite:///{data / 'crucible.db'}",

@@ -80,6 +80,7 @@ app = Celery(
         "crucible_workers.fine_tune",
         "crucible_workers.survey_repository",
         "crucible_workers.try_challenge",
+        "crucible_workers.execute",
         "crucible_workers.control",
         "crucible_workers.capabilities",
         "crucible_workers.control_metrics",

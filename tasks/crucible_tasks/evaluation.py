@@ -126,4 +126,6 @@ class HostReport:
 
 
 EVALUATION = Contract("crucible.evaluate", QUEUE, EvaluationRequest, Evaluation)
+#: the same for whoever waits for the answer, which then reaches no database
+JUDGING = Contract("crucible.judge", QUEUE, EvaluationRequest, Evaluation, keeps_result=True)
 HOST = Contract("crucible.check_host", QUEUE, HostRequest, HostReport, keeps_result=True)

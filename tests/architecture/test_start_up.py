@@ -19,6 +19,7 @@ HEAVY = (
     "httpx",
     "kombu",
     "numpy",
+    "prompt_toolkit",
     "psycopg",
     "redis",
     "rich",

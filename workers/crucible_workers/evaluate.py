@@ -18,6 +18,7 @@ from crucible_tasks import holdings
 from crucible_tasks.control import STORE_VERDICTS
 from crucible_tasks.evaluation import (
     EVALUATION,
+    JUDGING,
     Evaluation,
     EvaluationRequest,
     Judgement,
@@ -29,7 +30,8 @@ from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.custody import Custody
 from crucible_workers.datasets import load_dataset
 from crucible_workers.drain import drain
-from crucible_workers.sandbox import Sandbox, open_sandbox
+from crucible_workers.sandbox import open_sandbox
+from crucible_workers.sandbox.slots import SlotSandbox
 from crucible_workers.verdict_cache import Question, Recollection, shared_memory
 
 _NO_CODE = Verdict(Outcome.NO_CODE, "the answer holds no code")
@@ -38,7 +40,7 @@ _NO_CODE = Verdict(Outcome.NO_CODE, "the answer holds no code")
 _FLUSH_SECONDS = 10.0
 
 _lock = threading.Lock()
-_sandboxes: dict[str, Sandbox] = {}
+_sandboxes: dict[str, SlotSandbox] = {}
 _custody: Custody | None = None
 
 
@@ -60,7 +62,13 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     return evaluation
 
 
-def shared_sandbox() -> Sandbox:
+@JUDGING.implement
+def judge(request: EvaluationRequest) -> Evaluation:
+    """Judge what somebody waits for; remembered verdicts count, and new ones are not shared."""
+    return _evaluate(request, Recollection(shared_memory(), is_afresh=request.is_afresh))
+
+
+def shared_sandbox() -> SlotSandbox:
     """This process' sandbox, one slot per core; its prisons end with the process."""
     backend = settings.current().sandbox_backend
     with _lock:

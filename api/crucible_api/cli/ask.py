@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crucible_api.cli.told_answer import ToldAnswer
     from crucible_api.conversations import Conversation, Exchange
     from crucible_tasks.answering import Answerer, AnswerRequest
+    from crucible_tasks.challenge import Challenge
 
 EPILOG = """\b
 Examples:
@@ -28,6 +29,7 @@ Examples:
   git diff | crucible "write a commit message"
   crucible "a React button" --output src/components/Button.jsx
   crucible ask -c "and now with tests"
+  crucible "a slugify function" --tests test_slug.py -o slug.py
   crucible -- benchmark                    a prompt that is a command's name
 
 The answer goes to stdout, reasoning and everything else to stderr. Every exchange is logged in
@@ -42,20 +44,49 @@ the database (crucible logs) unless --no-log is given.
 def command(voice: Voice, *, words: tuple[str, ...], **given: Any) -> None:
     """Put a prompt to a model. Piped text and files go along with it."""
     asking = Asking(**given)
+    if asking.is_interactive:
+        _chat(words, asking, voice)
+        return
     is_piped = asking.reads_stdin
     refuse_slip(click.get_current_context(), words, is_piped=is_piped)
     files.check_writable(
         asking.output, is_forced=asking.is_forced, is_json=voice.is_json, makes_parents=True
     )
     prompt = _prompt(words, asking, voice)
+    challenge = _tests(asking, prompt, voice)
     conversation = _continued(asking)
     model = asking.model or (conversation.model if conversation else None)
     from crucible_api.cli.answering_model import open_model
 
     with closing(open_model(model, voice)) as answerer:
-        request = _request(prompt, asking, answerer, conversation)
-        asked = _Asked(voice, asking, prompt, request, answerer, conversation)
-        asked.run()
+        request = _request(prompt, asking, answerer, conversation, challenge)
+        asked = Asked(voice, asking, prompt, request, answerer, conversation)
+        if challenge is None:
+            asked.run()
+        else:
+            from crucible_api.cli import verifying
+
+            verifying.run(asked, challenge)
+
+
+def _chat(words: tuple[str, ...], asking: Asking, voice: Voice) -> None:
+    """Let `chat` go on with what was asked here. Raises click.UsageError."""
+    if asking.wants_code or asking.verifies or asking.files or voice.is_json:
+        raise click.UsageError(
+            "--interactive goes with none of -x, -o, -f, --json, --verify and --tests\n"
+            "in a chat, /save writes code to a file and /run runs it"
+        )
+    from crucible_api.cli import chat
+
+    wish = chat.Wish(
+        model=asking.model,
+        system=asking.system,
+        conversation=asking.conversation,
+        sampling=asking.sampling,
+        seed=asking.seed,
+        is_logged=asking.is_logged,
+    )
+    chat.start(wish, " ".join(words), voice)
 
 
 def _prompt(words: tuple[str, ...], asking: Asking, voice: Voice) -> str:
@@ -80,6 +111,14 @@ def _prompt(words: tuple[str, ...], asking: Asking, voice: Voice) -> str:
     return message
 
 
+def _tests(asking: Asking, prompt: str, voice: Voice) -> Challenge | None:
+    if not asking.verifies:
+        return None
+    from crucible_api.cli import verifying
+
+    return verifying.challenge_of(asking, prompt, voice)
+
+
 def _continued(asking: Asking) -> Conversation | None:
     if asking.conversation is None:
         return None
@@ -90,15 +129,24 @@ def _continued(asking: Asking) -> Conversation | None:
 
 
 def _request(
-    prompt: str, asking: Asking, answerer: Answerer, conversation: Conversation | None
+    prompt: str,
+    asking: Asking,
+    answerer: Answerer,
+    conversation: Conversation | None,
+    challenge: Challenge | None = None,
 ) -> AnswerRequest:
     from crucible_api.cli.code_file import instruction
     from crucible_tasks.answering import AnswerRequest
     from crucible_tasks.generation import Message
 
     # a base model continues text and follows no instruction
-    if asking.wants_code and answerer.identity().style == "chat":
-        prompt = f"{prompt}\n\n{instruction(asking.language)}"
+    if answerer.identity().style == "chat":
+        if challenge is not None:
+            from crucible_api.cli import verifying
+
+            prompt = f"{prompt}\n\n{verifying.instruction(asking, challenge)}"
+        if asking.wants_code or challenge is not None:
+            prompt = f"{prompt}\n\n{instruction(asking.language)}"
     system = asking.system or (conversation.system if conversation else None)
     turns = [Message("system", system)] if system else []
     turns += conversation.messages if conversation else ()
@@ -108,7 +156,7 @@ def _request(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """One question under way."""
 
     voice: Voice
@@ -133,12 +181,13 @@ class _Asked:
             # a reader that left or a Ctrl-C stops an answer; what was said is kept
             if told.text:
                 is_failure = isinstance(error, CrucibleError)
-                self._remember(told, asked_at, "failed" if is_failure else "interrupted")
+                self.remember(told, asked_at, "failed" if is_failure else "interrupted")
             raise
-        conversation_id = self._remember(told, asked_at)
-        self._deliver(told, conversation_id)
+        conversation_id = self.remember(told, asked_at)
+        self.deliver(told, conversation_id)
 
-    def _remember(self, told: ToldAnswer, asked_at: float, why: str = "") -> str | None:
+    def remember(self, told: ToldAnswer, asked_at: float, why: str = "") -> str | None:
+        """Log the exchange, if it shall be; the conversation's id."""
         if not self.asking.is_logged:
             return None
         exchange = _exchange(self, told, asked_at, why)
@@ -152,17 +201,32 @@ class _Asked:
             self.voice.warn(f"the answer is not logged: {error.message}")
             return None
 
-    def _deliver(self, told: ToldAnswer, conversation_id: str | None) -> None:
+    def deliver(
+        self,
+        told: ToldAnswer,
+        conversation_id: str | None,
+        *,
+        code: str | None = None,
+        verification: dict[str, object] | None = None,
+    ) -> None:
+        """Make of the answer what was asked for; `code` is what was verified of it."""
         from crucible_api.cli import answer_report
 
-        code = self._code(told) if self.asking.wants_code else None
+        is_hidden = code is not None and not self.asking.wants_code
+        if code is not None:
+            code = code if code.endswith("\n") else f"{code}\n"
+        elif self.asking.wants_code:
+            code = self._code(told)
         if self.asking.output is not None:
             assert code is not None
             from crucible_api.cli.code_file import write
 
             write(self.asking.output, code, self.voice, is_forced=self.asking.is_forced)
         if self.voice.is_json:
-            self.voice.data(answer_report.plain(self.request, told, code, conversation_id))
+            plain = answer_report.plain(self.request, told, code, conversation_id)
+            self.voice.data({**plain, **(verification or {})})
+        elif is_hidden:
+            answer_report.show(told.text)
         elif code is not None and self.asking.output is None:
             answer_report.show(code)
         answer_report.tell(self.voice, self.asking, self.request, told)
@@ -172,15 +236,21 @@ class _Asked:
         from crucible_tasks.file_languages import PYTHON
 
         assert told.end is not None
-        answer, language = told.text, self.asking.language
+        language = self.asking.language
         if self.answerer.identity().style == "base":
-            # what was continued is the beginning of the program, and nothing is fenced
-            answer = self.request.messages[-1].content + answer
+            # nothing is fenced there
             language = language or PYTHON
-        return code_of(answer, language, told.end.finish)
+        return code_of(self.whole(told), language, told.end.finish)
+
+    def whole(self, told: ToldAnswer) -> str:
+        """The answer, with what it continues where a base model gave it."""
+        if self.answerer.identity().style == "base":
+            # what was continued is the beginning of the program
+            return self.request.messages[-1].content + told.text
+        return told.text
 
 
-def _exchange(asked: _Asked, told: ToldAnswer, asked_at: float, why: str) -> Exchange:
+def _exchange(asked: Asked, told: ToldAnswer, asked_at: float, why: str) -> Exchange:
     from crucible_api.conversations import Exchange
 
     return Exchange(

@@ -22,6 +22,10 @@ _TEMPERATURE = 0.2
 #: tokens of an answer; a long file of code has some 3000
 _MAX_TOKENS = 4096
 
+#: of a model that is right every second time, one of five is in 97 of 100 cases; a person waits
+_TRIES = 5
+_MOST_TRIES = 100
+
 #: of piped text, and of each file: more than any context holds
 _MAX_STDIN = "2M"
 
@@ -53,6 +57,14 @@ class Asking:
     #: bytes
     max_stdin: int
     shows_usage: bool
+    #: whether a conversation follows
+    is_interactive: bool = False
+    #: a file that an answer must pass
+    tests: str | None = None
+    #: whether an answer must pass the tests, or the examples in the prompt
+    verifies: bool = False
+    #: answers to draw until one passes
+    tries: int = 1
 
     @property
     def reads_stdin(self) -> bool:
@@ -90,8 +102,12 @@ def asking(function: Command) -> Command:
         "-o", "--output", metavar="FILE", help="Write only the code, in the file's language."
     )
     @click.option("--force", "is_forced", is_flag=True, help="Replace the file if it exists.")
-    @_conversing
-    @_sampling
+    @conversing
+    @sampling_options
+    @_verifying
+    @click.option(
+        "-i", "--interactive", "is_interactive", is_flag=True, help="Go on as crucible chat does."
+    )
     @click.option("--no-log", "is_logged", flag_value=False, default=True, help="Log nothing.")
     @click.option(
         "--stdin/--no-stdin", "stdin", default=None, help="Wait for piped text, or never read it."
@@ -114,7 +130,8 @@ def asking(function: Command) -> Command:
     return ask
 
 
-def _conversing(function: Command) -> Command:
+def conversing(function: Command) -> Command:
+    """Give a command `-c` and `--cid`."""
     latest = click.option(
         "-c", "--continue", "continues", is_flag=True, help="Go on with the latest conversation."
     )
@@ -122,7 +139,33 @@ def _conversing(function: Command) -> Command:
     return latest(named(function))
 
 
-def _sampling(function: Command) -> Command:
+def _verifying(function: Command) -> Command:
+    tests = click.option(
+        "--tests", metavar="FILE", help="Draw answers until one passes these tests, in the sandbox."
+    )
+    verify = click.option(
+        "--verify", "verifies", is_flag=True, help="The same with the examples in the prompt."
+    )
+    tries = click.option(
+        "-n",
+        "--tries",
+        type=click.IntRange(1, _MOST_TRIES),
+        metavar="N",
+        help=f"Answers to draw at most.  [default: {_TRIES}]",
+    )
+
+    @functools.wraps(function)
+    def ask(*words: Any, tests: str | None, verifies: bool, tries: int | None, **rest: Any) -> Any:
+        verifies = verifies or tests is not None
+        if tries is not None and not verifies:
+            raise click.UsageError("-n draws answers for --verify or --tests, and neither is given")
+        return function(*words, tests=tests, verifies=verifies, tries=tries or _TRIES, **rest)
+
+    return tests(verify(tries(ask)))
+
+
+def sampling_options(function: Command) -> Command:
+    """Give a command `--seed --max-tokens --temperature`."""
     seed = click.option("--seed", type=_SEEDS, metavar="N", help="[default: random]")
     tokens = click.option(
         "--max-tokens",

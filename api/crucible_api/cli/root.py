@@ -12,6 +12,7 @@ _HERE = "crucible_api.cli"
 
 COMMANDS = (
     Listed("ask", "put a prompt to a model; what is no command is one", f"{_HERE}.ask"),
+    Listed("chat", "talk with a model; run and fix what it writes", f"{_HERE}.chat"),
     Listed(
         "benchmark", "sample a model on a dataset, judge it, print pass@k", f"{_HERE}.benchmark"
     ),
@@ -38,6 +39,8 @@ Examples:
   crucible "a regular expression for ISO dates"
   git diff | crucible "write a commit message"
   crucible "a React button" -o src/Button.jsx
+  crucible "a slugify function" --tests test_slug.py
+  crucible chat -c
   crucible benchmark                              what answers here, on HumanEval
   crucible benchmark -m ollama:qwen2.5-coder:1.5b -n 20 -k 1,10
   crucible evaluate samples.jsonl --dataset humaneval+

@@ -42,11 +42,21 @@ class Judging:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """What a whole program wrote, as far as it is looked at."""
+
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A verdict, and what speaks against counting it."""
 
     verdict: Verdict
     doubt: Doubt | None = None
+    #: of whole programs that were run for their output
+    printed: Printed | None = None
 
 
 def conclude(judging: Judging, limits: Limits) -> Finding:

@@ -11,7 +11,7 @@ from crucible_infra.errors import SandboxBroken, UnsupportedLanguage
 from crucible_tasks.challenge import Challenge, Language, Limits, RepositoryTests, ScriptTests
 from crucible_tasks.verdict import Outcome, Verdict
 from crucible_workers.sandbox.cgroups import remove_leftovers
-from crucible_workers.sandbox.deaths import Doubt
+from crucible_workers.sandbox.deaths import Doubt, Finding
 from crucible_workers.sandbox.guard import WallGuard
 from crucible_workers.sandbox.javascript.slot import NodeSlot
 from crucible_workers.sandbox.prisons import PrisonKilled
@@ -111,6 +111,17 @@ class SlotSandbox:
         self, challenge: Challenge, programs: Sequence[str], limits: Limits | None = None
     ) -> Generator[Verdict, None, None]:
         """One verdict per program, in their order; see `Sandbox.judge`."""
+        for finding in self._findings(challenge, programs, limits or challenge.limits):
+            yield finding.verdict
+
+    def run(self, challenge: Challenge, program: str) -> Finding:
+        """The verdict on one program, with what it printed where it is run as a whole."""
+        (finding,) = self._findings(challenge, [program], challenge.limits)
+        return finding
+
+    def _findings(
+        self, challenge: Challenge, programs: Sequence[str], limits: Limits
+    ) -> Generator[Finding, None, None]:
         if challenge.language is Language.OTHER:
             raise UnsupportedLanguage(
                 f"{challenge.task_id}: programs in this language cannot be judged",
@@ -122,11 +133,9 @@ class SlotSandbox:
             done = 0
             while done < len(programs):
                 batch = programs[done : done + _BATCH]
-                for verdict in self._judge_batch(
-                    slot, challenge, batch, limits or challenge.limits
-                ):
+                for finding in self._judge_batch(slot, challenge, batch, limits):
                     done += 1
-                    yield verdict
+                    yield finding
         finally:
             free.put(slot)
 
@@ -155,8 +164,8 @@ class SlotSandbox:
 
     def _judge_batch(
         self, slot: AnySlot, challenge: Challenge, batch: Sequence[str], limits: Limits
-    ) -> list[Verdict]:
-        """Verdicts that count, of the first programs of a batch."""
+    ) -> list[Finding]:
+        """Findings that count, of the first programs of a batch."""
         try:
             with self._quiet.together():
                 findings = slot.judge(challenge, batch, limits)
@@ -164,21 +173,20 @@ class SlotSandbox:
             return [self._judge_alone(slot, challenge, batch[0], limits, breaks=0)]
         except SandboxBroken:
             return [self._judge_alone(slot, challenge, batch[0], limits, breaks=1)]
-        verdicts = [finding.verdict for finding in findings]
         if findings[-1].doubt is not None:
             program = batch[len(findings) - 1]
-            verdicts[-1] = self._judge_alone(slot, challenge, program, limits, breaks=0)
-        return verdicts
+            findings[-1] = self._judge_alone(slot, challenge, program, limits, breaks=0)
+        return findings
 
     def _judge_alone(
         self, slot: AnySlot, challenge: Challenge, program: str, limits: Limits, breaks: int
-    ) -> Verdict:
+    ) -> Finding:
         """Judge again what is in doubt, while no other slot works.
 
         The wall guard's second word counts. What somebody kills is judged until nobody does; a
         program that breaks its prison twice, where a harmless one does not, is to blame for it.
         """
-        killed: Verdict | None = None
+        killed: Finding | None = None
         for _ in range(_MOST_JUDGINGS):
             try:
                 with self._quiet.alone():
@@ -192,19 +200,19 @@ class SlotSandbox:
                 continue
             # without a namespace of its own a program can kill itself
             if finding.doubt is not Doubt.KILLED or self.backend == "process":
-                return finding.verdict
-            killed = finding.verdict
+                return finding
+            killed = finding
         if killed is None:
             raise SandboxBroken("somebody keeps killing the sandbox's processes")
         return killed
 
-    def _convict(self, slot: AnySlot) -> Verdict:
+    def _convict(self, slot: AnySlot) -> Finding:
         """A prison broke twice: of the host, or of the program? A known one after it tells."""
         known = (_CANARY, _CANARY_SOURCE)
         if isinstance(slot, NodeSlot):
             known = (_NODE_CANARY, _NODE_CANARY_SOURCE)
-        canary = self._judge_alone(slot, *known, Limits(), breaks=-_MOST_JUDGINGS)
+        canary = self._judge_alone(slot, *known, Limits(), breaks=-_MOST_JUDGINGS).verdict
         if canary.outcome is not Outcome.PASSED:
             raise SandboxBroken(f"the sandbox failed a harmless program: {canary.detail}")
         detail = "broke its prison twice, where a harmless program does not"
-        return Verdict(Outcome.FORBIDDEN, detail)
+        return Finding(Verdict(Outcome.FORBIDDEN, detail))

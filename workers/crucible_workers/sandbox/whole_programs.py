@@ -8,13 +8,14 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self
 
 import msgspec
 
 from crucible_tasks.challenge import Challenge, Limits, StdioCase, StdioTests
 from crucible_tasks.verdict import Mode
-from crucible_workers.sandbox.deaths import Finding, Judging, conclude
+from crucible_workers.sandbox.deaths import Finding, Judging, Printed, conclude
 from crucible_workers.sandbox.guard import WallGuard, wait_unless_idle
 from crucible_workers.sandbox.prison.frames import (
     ChannelClosed,
@@ -93,11 +94,13 @@ class WholePrograms:
             report = checked(self._line.report()) if self._wait(None, limits) else self._stopped()
             written = os.fstat(output).st_size + os.fstat(errors).st_size
             answer = _read_all(output, limits.output_mib << 20)
-            complaint = _read_all(errors, _COMPLAINT_BYTES).decode(errors="replace")
-        verdict = _script_verdict(number, report, answer, case.stdout, complaint)
+            complaint = _read_all(errors, _COMPLAINT_BYTES)
+        said = complaint.decode(errors="replace")
+        verdict = _script_verdict(number, report, answer, case.stdout, said)
         if verdict[0] != "passed" and written > limits.output_mib << 20:
             verdict = ["output_limit", f"printed more than {limits.output_mib} MiB"]
-        return conclude(Judging(verdict, report, written, time.monotonic() - started), limits)
+        judging = Judging(verdict, report, written, time.monotonic() - started)
+        return replace(conclude(judging, limits), printed=Printed(answer, complaint))
 
     def _wait(self, channel: int | None, limits: Limits) -> bool:
         """Wait for a word on the channel or the program's end; False when the guard speaks."""

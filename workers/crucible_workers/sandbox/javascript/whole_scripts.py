@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
+from dataclasses import replace
 
 from crucible_tasks.challenge import Limits, StdioCase, StdioTests
-from crucible_workers.sandbox.deaths import Finding, Judging, conclude
+from crucible_workers.sandbox.deaths import Finding, Judging, Printed, conclude
 from crucible_workers.sandbox.guard import WallGuard, wait_unless_idle
 from crucible_workers.sandbox.javascript.node_process import Launch, NodeProcess
 from crucible_workers.sandbox.prison.frames import is_readable
@@ -50,10 +51,12 @@ def _run_case(  # noqa: PLR0913, PLR0917 -- one case and what it may use
     process.watch(limits.cpu_seconds, from_start=True)
     report = _end(process, started + guard.seconds(limits))
     verdict = None
+    answer = process.output(limits.output_mib << 20)
     if report.reason != "stopped":
-        answer = process.output(limits.output_mib << 20)
         verdict = _verdict(number, report, answer, case.stdout, process)
-    return conclude(Judging(verdict, report, process.written(), time.monotonic() - started), limits)
+    judging = Judging(verdict, report, process.written(), time.monotonic() - started)
+    printed = Printed(answer, process.errors(_TAIL_BYTES))
+    return replace(conclude(judging, limits), printed=printed)
 
 
 def _end(process: NodeProcess, deadline: float) -> Report:

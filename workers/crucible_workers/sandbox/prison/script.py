@@ -19,8 +19,10 @@ def run_script(source: str) -> int:
         exec(compile(source, "solution.py", "exec", dont_inherit=True), vars(module))
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        # without the line above, which is ours
+        own = error.__traceback__
+        traceback.print_exception(error.with_traceback(own.tb_next if own else None))
         status = 1
     # what the interpreter does at its end, which os._exit leaves out
     threading._shutdown()  # type: ignore[attr-defined]

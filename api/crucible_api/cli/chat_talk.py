@@ -1,0 +1,155 @@
+"""The conversation of a chat: what was said, who answers, and what is logged of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from crucible_api.cli.chat_screen import open_screen
+from crucible_api.cli.output import Voice
+from crucible_infra.errors import CrucibleError
+from crucible_infra.settings import current
+from crucible_tasks.answering import (
+    ROUTER,
+    AnswerEnd,
+    Answerer,
+    AnswerEvent,
+    AnswerRequest,
+    Piece,
+    Restarted,
+)
+from crucible_tasks.completion import Finish
+from crucible_tasks.generation import Message
+from crucible_tasks.sampling import Sampling
+
+if TYPE_CHECKING:
+    from crucible_api.conversations import Conversation
+
+#: seeds end here
+_MOST_SEED = 2**31 - 1
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What came of one prompt so far."""
+
+    text: str = ""
+    reasoning: str = ""
+    end: AnswerEnd | None = None
+
+
+class Talk:
+    """One conversation after the other, with one model after the other."""
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        sampling: Sampling,
+        voice: Voice,
+        *,
+        seed: int | None = None,
+        is_logged: bool = True,
+    ) -> None:
+        self.answerer = answerer
+        #: the last answer, as far as it came
+        self.answer = ""
+        self.finish = Finish.STOP
+        self._sampling = sampling
+        self._voice = voice
+        self._seed = random.randrange(1, _MOST_SEED) if seed is None else seed
+        self._is_logged = is_logged
+        self._system: str | None = None
+        self._turns: list[Message] = []
+        self._id: str | None = None
+
+    def begin(self, system: str | None, begun: Conversation | None = None) -> None:
+        """Start anew, or where a logged conversation ended."""
+        self._system = system or (begun.system if begun else None)
+        self._turns = list(begun.messages) if begun else []
+        self._id = begun.id if begun else None
+        answers = [turn.content for turn in self._turns if turn.role == "assistant"]
+        self.answer = answers[-1] if answers else ""
+        self.finish = Finish.STOP
+        if begun:
+            self._voice.talk(f"going on with {begun.id}: {begun.title}")
+
+    def clear(self) -> None:
+        """Forget what was said; the log keeps it."""
+        self.begin(self._system)
+
+    def change_model(self, answerer: Answerer) -> None:
+        """Let another model go on."""
+        self.answerer.close()
+        self.answerer = answerer
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self.answerer.close()
+
+    def say(self, text: str) -> None:
+        """Put a prompt and show its answer.
+
+        Raises KeyboardInterrupt when the user stops it and ModelError when the model fails; what
+        was said until then stays, in the log and in the conversation.
+        """
+        system = [Message("system", self._system)] if self._system else []
+        asked = Message("user", text)
+        request = AnswerRequest((*system, *self._turns, asked), self._sampling, self._seed)
+        self._seed = self._seed % _MOST_SEED + 1
+        heard, asked_at, why = _Heard(), time.time(), ""
+        try:
+            self._hear(request, heard)
+        except BaseException as error:
+            why = "failed" if isinstance(error, CrucibleError) else "interrupted"
+            raise
+        finally:
+            if heard.text:
+                self._turns += [asked, Message("assistant", heard.text)]
+                self.answer = heard.text
+                self.finish = heard.end.finish if heard.end else Finish.OTHER
+                self._log(request, heard, asked_at, why)
+
+    def _hear(self, request: AnswerRequest, heard: _Heard) -> None:
+        events = cast("Generator[AnswerEvent, None, None]", self.answerer.answer(request))
+        with closing(events), open_screen(self._voice) as screen:
+            for event in events:
+                match event:
+                    case AnswerEnd():
+                        heard.end = event
+                    case Restarted():
+                        heard.text = heard.reasoning = ""
+                        screen.restart(event.reason)
+                    case Piece(text, is_reasoning=True):
+                        heard.reasoning += text
+                        screen.think(text)
+                    case Piece(text):
+                        heard.text += text
+                        screen.say(text)
+        if heard.end is not None and heard.end.finish is Finish.LENGTH:
+            self._voice.warn("the answer was cut off at its limit; --max-tokens raises it")
+        if heard.end is not None and self.answerer.identity().server == ROUTER:
+            self._voice.talk(f"({heard.end.model.spec})")
+
+    def _log(self, request: AnswerRequest, heard: _Heard, asked_at: float, why: str) -> None:
+        if not self._is_logged:
+            return
+        from crucible_api.conversations import Exchange, open_conversations
+
+        exchange = Exchange(
+            title=request.messages[-1].content,
+            request=request,
+            model=self.answerer.identity(),
+            answer=heard.text,
+            reasoning=heard.reasoning,
+            asked_at=asked_at,
+            end=None if why else heard.end,
+            why=why,
+        )
+        try:
+            self._id = open_conversations(current()).record(exchange, self._id)
+        except CrucibleError as error:
+            self._voice.warn(f"the answer is not logged: {error.message}")
