@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from crucible_infra.configured_models import ModelEntry
 from crucible_infra.errors import InvalidInput
 
 #: Celery's in-process transport: the embedded default needs no server.
@@ -100,6 +101,8 @@ class Settings:
     verdict_cache: str = "on"
     #: the GPUs this process may use, as CUDA reads it; None is all of them
     cuda_visible_devices: str | None = None
+    #: models by the names that configuration files give them
+    models: Mapping[str, ModelEntry] = field(default_factory=dict, hash=False)
 
     @property
     def is_embedded(self) -> bool:
