@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
+from crucible_infra.settings import current
 from crucible_tasks.completion import Finish
 from crucible_tasks.generation import Message, ModelIdentity
+from crucible_tasks.model_names import spelled_out
 from crucible_tasks.sampling import Sampling
 
 #: what answers, by name: the doors may not import the hands
@@ -83,9 +85,9 @@ class Answerer(Protocol):
 
 
 def open_answerer(spec: str) -> Answerer:
-    """Open the model of a spec in this process.
+    """Open the model of a spec, or of a configured name, in this process.
 
     Raises InvalidModelSpec, or the ModelErrors that opening a model raises.
     """
-    answerer: Answerer = import_module(_HANDS).open_answerer(spec)
+    answerer: Answerer = import_module(_HANDS).open_answerer(spelled_out(spec, current()))
     return answerer

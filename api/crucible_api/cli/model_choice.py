@@ -91,10 +91,12 @@ def _discover(voice: Voice) -> ModelIdentity | None:
 
 
 def _registered(spec: str, voice: Voice | None) -> str:
-    """The spec, or that of the model which is registered under this name."""
+    """What a configured name means, and a model that is registered under this name."""
     from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
+    from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import ModelKind, parse
 
+    spec = spelled_out(spec, current())
     wanted = parse(spec)
     if wanted.kind is not ModelKind.NAME:
         return spec
