@@ -18,7 +18,7 @@ from crucible_infra.configuration import Configuration, Places, read_configurati
 from crucible_infra.configured_models import EndpointEntry, ModelEntry
 from crucible_infra.errors import InvalidInput
 from crucible_infra.key_file import OPENAI, read_keys, variable_of
-from crucible_infra.secret_files import SECRETS, Flaw, with_secrets
+from crucible_infra.secret_files import Flaw, with_secrets
 
 #: Celery's in-process transport: the embedded default needs no server.
 EMBEDDED_BROKER_URL = "memory://"
