@@ -31,10 +31,12 @@ def read_small_file(path: Path, *, is_private: bool = False, follows: bool = Tru
             return None
         reason = "is a symbolic link" if error.errno == errno.ELOOP else error.strerror
         raise InvalidInput(f"{shown(path)}: {reason}") from error
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode):
+        # a directory cannot even become a file object
+        os.close(number)
+        raise InvalidInput(f"{shown(path)}: is no regular file")
     with os.fdopen(number, "rb") as file:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidInput(f"{shown(path)}: is no regular file")
         if is_private and found.st_mode & 0o077:
             raise InvalidInput(
                 f"{shown(path)}: others on this host can read it",

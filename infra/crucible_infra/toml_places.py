@@ -18,9 +18,9 @@ def line_of(text: str, path: tuple[str, ...]) -> int | None:
     A key inside an inline table is found at its table's line. Text over several lines can look
     like keys; then the line is wrong, and nothing else is.
     """
-    best, found, table = 0, None, ()
+    best, found = 0, None
+    table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
-        here: tuple[str, ...]
         if header := _HEADER.match(line):
             here = table = _parts(header["name"])
         elif entry := _ENTRY.match(line):

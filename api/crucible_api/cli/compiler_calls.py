@@ -6,7 +6,12 @@ file, is the compiler's. Ours are the words of our commands, `--interactive`, an
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from crucible_api.cli.root import COMMANDS
+
+#: the name that compilers have; a function of another name hides none
+COMPILER = "cc"
 
 #: tells our files from others; the second line of each
 MARK = "# crucible shim: compiler calls go to the next cc, commands and prompts to crucible"
@@ -19,6 +24,8 @@ def words() -> tuple[str, ...]:
 
 def posix_function(name: str) -> str:
     """A function for bash and zsh; never exported, so that scripts and builds do not see it."""
+    if name != COMPILER:
+        return f'unalias {name} 2>/dev/null || true\nfunction {name} {{ command crucible "$@"; }}\n'
     return f"""\
 unalias {name} 2>/dev/null || true
 function {name} {{
@@ -34,6 +41,8 @@ function {name} {{
 
 def fish_function(name: str) -> str:
     """The same for fish."""
+    if name != COMPILER:
+        return f"function {name}\n  command crucible $argv\nend\n"
     return f"""\
 function {name}
   switch "$argv[1]"
@@ -83,3 +92,11 @@ done
 echo 'cc: no compiler is on the PATH; prompts go first, in quotes: cc "Add comments"' >&2
 exit 127
 """
+
+
+def is_shim(file: Path) -> bool:
+    """Whether the file is one that `crucible shim install` has written."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return MARK.encode() in content.read(512).splitlines()

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from crucible_api.cli import files, options
-from crucible_api.cli.compiler_calls import MARK, shim
+from crucible_api.cli.compiler_calls import is_shim, shim
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import of_environment
 
 #: where packages and administrators put compilers
-_SYSTEM = ("/bin", "/sbin", "/usr", "/opt", "/snap", "/nix", "/etc", "/lib")
+_SYSTEM = ("/bin", "/sbin", "/usr", "/snap", "/nix", "/etc", "/lib", "/opt/homebrew", "/opt/local")
 
 #: what makes a directory's parent an environment of Python
 _ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
@@ -70,14 +70,6 @@ def uninstall(voice: Voice, *, directory: str) -> None:
         voice.data({"file": str(file)})
     else:
         voice.answer(f"removed {file}")
-
-
-def is_shim(file: Path) -> bool:
-    """Whether the file is one that `install` has written."""
-    if file.is_symlink() or not file.is_file():
-        return False
-    with file.open("rb") as content:
-        return MARK.encode() in content.read(512).splitlines()
 
 
 def _refuse(place: Path, *, is_forced: bool) -> None:
