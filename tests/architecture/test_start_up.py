@@ -56,3 +56,8 @@ def test_nothing_heavy_is_imported(words: tuple[str, ...], crucible_home: Path) 
 def test_the_version_needs_no_command_line_library(crucible_home: Path) -> None:
     del crucible_home
     assert "click" not in _loaded("--version")
+
+
+def test_help_reads_no_file_of_configuration(crucible_home: Path) -> None:
+    (crucible_home / "config.toml").write_text('model = "nano"')
+    assert "tomllib" not in _loaded("benchmark", "--help")
