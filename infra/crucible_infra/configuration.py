@@ -1,4 +1,4 @@
-"""Configuration: what all files say together, each value with its place; who wins is decided here.
+"""Configuration: what all files say together, each value with its place, and who wins.
 
 Weakest first: the system's files, the user's, the project's, then the chosen profile of each in the
 same order. The environment and flags win over all of it, in `settings`.

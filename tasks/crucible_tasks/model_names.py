@@ -1,4 +1,4 @@
-"""What a name of the user's configuration means where a model is named: the one place that says so.
+"""What a name of the user's configuration means, wherever a model is named.
 
 NAME             an alias of `[models.NAME]`, which may stand for another
 ENDPOINT/MODEL   a model of the server `[endpoints.ENDPOINT]`
