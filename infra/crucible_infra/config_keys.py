@@ -6,6 +6,7 @@ where the variable says nothing, so there is one reading of each value, in `sett
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 #: `process` is no security boundary and never chosen by itself
@@ -42,6 +43,8 @@ class Key:
         is_right = type(value) is self.kind or (self.kind is float and type(value) is int)
         if not is_right:
             return f"{self.name} wants {_WANTED[self.kind]}, like {_LIKE[self.kind]}"
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            return f"{self.name} wants no less than 0"
         if self.choices and str(value).lower() not in {one.lower() for one in self.choices}:
             return f"{self.name}: there is no {value!r}; it is one of {', '.join(self.choices)}"
         if isinstance(value, str) and (not value or "\0" in value):

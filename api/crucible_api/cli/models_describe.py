@@ -38,7 +38,9 @@ Model specs:
   replay:FILE              recorded completions
   reference                the dataset's own solutions: proves an installation
   nano[:DIRECTORY]         the built-in toy model, or weights of its kind
-  NAME                     a fine-tune's model, or whichever server on the usual ports has it
+  NAME                     what your configuration calls so, a fine-tune's model, or whichever
+                           server on the usual ports has it
+  ENDPOINT/NAME            a model of a configured server; see crucible config
 """
 
 
@@ -66,7 +68,7 @@ def command(voice: Voice, *, spec: str | None) -> None:
             "always there: crucible benchmark -m nano -d starter -n 10"
         )
     if spec is None and current().default_model:
-        voice.talk(f"CRUCIBLE_MODEL is {current().default_model}: asked when no -m is given")
+        voice.talk(f"{current().default_model} is asked when no -m is given")
 
 
 def _registered() -> list[ModelIdentity]:

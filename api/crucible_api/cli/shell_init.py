@@ -18,6 +18,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _PROGRAM = "crucible"
 
+#: a bare zsh completes nothing, and knows no `compdef`
+_ZSH_COMPLETES = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"
+
 EPILOG = """\b
 In ~/.bashrc or ~/.zshrc:        eval "$(crucible shell-init bash)"
 In ~/.config/fish/config.fish:   crucible shell-init fish | source
@@ -57,5 +60,6 @@ def _completion(shell: str) -> str:
 
     kind = get_completion_class(shell)
     assert kind is not None
+    first = _ZSH_COMPLETES if shell == "zsh" else ""
     # bash's own `source` starts a bash only to look at its version
-    return ShellComplete.source(kind(root, {}, _PROGRAM, "_CRUCIBLE_COMPLETE"))
+    return first + ShellComplete.source(kind(root, {}, _PROGRAM, "_CRUCIBLE_COMPLETE"))

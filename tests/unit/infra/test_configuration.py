@@ -114,6 +114,8 @@ def test_a_value_is_told_with_its_file_and_line(desk: Desk) -> None:
         ('modle = "x"', ":1: there is no setting 'modle'; did you mean 'model'"),
         ("\nmodel = 3", ":2: model wants a text"),
         ("extract = 1", ":1: extract wants true or false"),
+        ("outage_seconds = -1", ":1: outage_seconds wants no less than 0"),
+        ("outage_seconds = nan", ":1: outage_seconds wants no less than 0"),
         ("metrics_port = true", ":1: metrics_port wants a whole number"),
         ('\n\nsandbox = "foo"', ":3: sandbox: there is no 'foo'; it is one of namespaces"),
         ('model = ""', ":1: model is empty"),
