@@ -33,3 +33,15 @@ class ModelEntry:
 
     spec: str | None = None
     router: RouterEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEntry:
+    """A model server by name: `NAME/MODEL` is one of its models."""
+
+    #: http or https
+    url: str
+    #: "openai" or "ollama"
+    kind: str = "openai"
+    #: the name of the key that is sent there, and nowhere else for its sake
+    key: str | None = None

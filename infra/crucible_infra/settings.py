@@ -1,55 +1,46 @@
-"""Every setting, its default and why; the only reader of the environment."""
+"""Every setting, its default and why; the only reader of the environment.
+
+The environment wins over the files of `configuration`, and a flag wins over the environment.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from crucible_infra.configured_models import ModelEntry
+from crucible_infra.config_keys import KEYS, LOG_FORMATS, LOG_LEVELS, SANDBOXES, VERDICT_CACHES
+from crucible_infra.configuration import Configuration, Places, read_configuration
+from crucible_infra.configured_models import EndpointEntry, ModelEntry
 from crucible_infra.errors import InvalidInput
+from crucible_infra.key_file import OPENAI, read_keys, variable_of
+from crucible_infra.secret_files import Flaw, with_secrets
 
 #: Celery's in-process transport: the embedded default needs no server.
 EMBEDDED_BROKER_URL = "memory://"
-
-#: `process` is no security boundary and never chosen by itself
-SANDBOXES = ("namespaces", "container", "process")
-
-#: a measured throughput must be the sandbox's own, and not every host may be trusted
-VERDICT_CACHES = ("on", "off")
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-LOG_FORMATS = ("text", "json")
 
 #: what only this host can reach
 _LOOPBACK = "127.0.0.1"
 
 _LARGEST_PORT = 65535
 
+#: of our directories among everybody's
+_NAME = "codecrucible"
+
+#: the user's, and the system's
+CONFIG_FILE = "config.toml"
+
 #: seconds a server may be away: a restart, or a laptop's lid, but not a person's whole patience
 _OUTAGE_SECONDS = 60.0
 
 
-#: what holds a password, and may therefore stand in a file that `<NAME>_FILE` names: environments
-#: are shown by `docker inspect` and inherited by every child
-SECRETS = ("CRUCIBLE_BROKER_URL", "CRUCIBLE_DATABASE_URL", "OPENAI_API_KEY")
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadSecret:
-    """What is wrong with a `…_FILE` variable, and what to do about it."""
-
-    problem: str
-    hint: str
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says, read once per process."""
+    """What the environment and the files of configuration say, read once per process."""
 
     #: results, models' adapters, dataset cache; survives upgrades
     data_directory: Path
@@ -67,7 +58,7 @@ class Settings:
     default_model: str | None
     ollama_host: str | None
     openai_base_url: str | None
-    openai_api_key: str | None
+    openai_api_key: str | None = field(repr=False)
     #: "namespaces", or "process" for no isolation at all, which is never chosen by itself
     sandbox_backend: str
     #: how long a model server or broker that refuses connections is waited for; NaN if unreadable
@@ -92,8 +83,8 @@ class Settings:
     container_image: str | None = None
     #: the executable that runs JavaScript; None takes the first new enough on this host
     node: str | None = None
-    #: why a `…_FILE` variable could not be followed; None when all could
-    unread_secret: UnreadSecret | None = None
+    #: why a `…_FILE` variable or a file of configuration does not count; None when all do
+    flaw: Flaw | None = None
     #: where Prometheus finds the first worker of this host; 0 takes any, None serves nothing,
     #: -1 is unreadable
     metrics_port: int | None = None
@@ -103,8 +94,24 @@ class Settings:
     verdict_cache: str = "on"
     #: the GPUs this process may use, as CUDA reads it; None is all of them
     cuda_visible_devices: str | None = None
+    #: which profile of the files was chosen
+    profile: str | None = None
+    #: whether an answer's code alone is wanted
+    extract: bool = False
+    #: what every question of the user's begins with
+    system: str | None = None
     #: models by the names that configuration files give them
     models: Mapping[str, ModelEntry] = field(default_factory=dict, hash=False)
+    #: model servers by the names that configuration files give them
+    endpoints: Mapping[str, EndpointEntry] = field(default_factory=dict, hash=False)
+    #: what is sent to endpoints, by the names of `crucible keys`
+    keys: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+    #: for every key of a file that holds, its place
+    places: Mapping[str, str] = field(default_factory=dict, hash=False)
+    #: why something in a file was ignored, for the user to hear
+    notes: tuple[str, ...] = ()
+    #: where programs are looked for
+    search_path: str = ""
 
     @property
     def is_embedded(self) -> bool:
@@ -131,10 +138,15 @@ class Settings:
         """Where runs are kept when no database is named."""
         return self.data_directory / "crucible.db"
 
+    @property
+    def trusted_file(self) -> Path:
+        """Which project files are trusted."""
+        return self.data_directory / "trusted.json"
+
     def check(self) -> None:
         """Refuse a value that means nothing, which would else be ignored. Raises InvalidInput."""
-        if self.unread_secret is not None:
-            raise InvalidInput(self.unread_secret.problem, hint=self.unread_secret.hint)
+        if self.flaw is not None:
+            raise InvalidInput(self.flaw.problem, hint=self.flaw.hint)
         _one_of("CRUCIBLE_SANDBOX", self.sandbox_backend, SANDBOXES)
         _one_of("CRUCIBLE_VERDICT_CACHE", self.verdict_cache, VERDICT_CACHES)
         _one_of("CRUCIBLE_LOG_FORMAT", self.log_format, LOG_FORMATS)
@@ -152,12 +164,12 @@ class Settings:
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """Settings from a mapping shaped like `os.environ`.
+    """Settings from a mapping shaped like `os.environ`, and no file of configuration.
 
     A secret's file that cannot be read is told by `check`, which every command calls; here it
     would hit those that only want to know whether to paint.
     """
-    environment, unread = _with_secrets(environment)
+    environment, unread = with_secrets(environment)
     home = environment.get("CRUCIBLE_HOME")
     data = Path(home) if home else _xdg(environment, "XDG_DATA_HOME", ".local/share")
     cache_directory = data / "cache" if home else _xdg(environment, "XDG_CACHE_HOME", ".cache")
@@ -192,52 +204,122 @@ def read(environment: Mapping[str, str]) -> Settings:
         container_runtime=environment.get("CRUCIBLE_CONTAINER_RUNTIME") or None,
         container_image=environment.get("CRUCIBLE_CONTAINER_IMAGE") or None,
         node=environment.get("CRUCIBLE_NODE") or None,
-        unread_secret=unread,
+        flaw=unread,
         metrics_port=_port(environment.get("CRUCIBLE_METRICS_PORT")),
         metrics_address=environment.get("CRUCIBLE_METRICS_ADDRESS") or _LOOPBACK,
         verdict_cache=environment.get("CRUCIBLE_VERDICT_CACHE") or "on",
         cuda_visible_devices=environment.get("CUDA_VISIBLE_DEVICES"),
+        **_of_the_door(environment),
+    )
+
+
+def _of_the_door(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What only commands want to know."""
+    return {
+        "profile": environment.get("CRUCIBLE_PROFILE") or None,
+        "extract": environment.get("CRUCIBLE_EXTRACT", "") not in ("", "0", "false"),
+        "system": environment.get("CRUCIBLE_SYSTEM") or None,
+        "search_path": environment.get("PATH", ""),
+    }
+
+
+def read_with_files(environment: Mapping[str, str]) -> Settings:
+    """Settings from the environment, and from files where it says nothing.
+
+    Files that cannot be used are told by `check`, for the same reason.
+    """
+    said = read(environment)
+    try:
+        configuration = read_configuration(places(environment), said.profile)
+        keys = read_keys(keys_file(environment))
+    except InvalidInput as error:
+        return replace(said, flaw=said.flaw or Flaw(error.message, error.hint))
+    held = {
+        name: given
+        for name, given in configuration.values.items()
+        if not _is_set(environment, KEYS[name].variable)
+    }
+    filled = {KEYS[name].variable: given.value for name, given in held.items()}
+    endpoints = {name: given.value for name, given in configuration.endpoints.items()}
+    keys = _with_keys(environment, keys, endpoints)
+    whole = read({**environment, **filled})
+    return replace(
+        whole,
+        openai_api_key=whole.openai_api_key or keys.get(OPENAI),
+        models={name: given.value for name, given in configuration.models.items()},
+        endpoints=endpoints,
+        keys=keys,
+        places={**{name: given.place for name, given in held.items()}, **_places(configuration)},
+        notes=configuration.notes,
     )
 
 
 @cache
 def current() -> Settings:
     """This process' settings."""
+    return read_with_files(os.environ)
+
+
+def of_environment() -> Settings:
+    """What the environment alone says, before anybody wants to know more: help reads no file."""
     return read(os.environ)
 
 
-def _with_secrets(
-    environment: Mapping[str, str],
-) -> tuple[Mapping[str, str], UnreadSecret | None]:
-    """The environment with the content of every `<SECRET>_FILE`, and the first that has none."""
-    found, unread = dict(environment), None
-    for name in SECRETS:
-        path = environment.get(f"{name}_FILE")
-        if not path:
-            continue
-        if environment.get(name):
-            problem = f"{name} and {name}_FILE are both set"
-            unread = unread or UnreadSecret(problem, f"unset one of them; {name}_FILE is {path}")
-            continue
-        try:
-            found[name] = _first_line(Path(path))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            hint = "a file that this user can read, with the value on its only line"
-            unread = unread or UnreadSecret(f"{name}_FILE: {path}: {reason}", f"it names {hint}")
-    return found, unread
+def origin(name: str) -> str:
+    """Where the value of a configuration's key comes from."""
+    variable = KEYS[name].variable
+    for one in (variable, f"{variable}_FILE"):
+        if os.environ.get(one):
+            return one
+    return current().places.get(name, "built-in")
 
 
-def _first_line(path: Path) -> str:
-    """The only line of a file. Raises OSError or ValueError, neither of which shows the secret."""
+def places(environment: Mapping[str, str] | None = None) -> Places:
+    """Where files of configuration are looked for; without an environment, in this process'."""
+    environment = os.environ if environment is None else environment
+    system = (environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
     try:
-        # editors and `echo` end a file with a newline
-        text = path.read_text("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise ValueError("it is not text") from None
-    if not text or len(text.splitlines()) > 1:
-        raise ValueError("it is empty" if not text else "it has more than one line")
-    return text
+        here: Path | None = Path.cwd()
+    except OSError:
+        here = None
+    return Places(
+        tuple(Path(one) / _NAME / CONFIG_FILE for one in system if one.startswith("/")),
+        _config_directory(environment) / CONFIG_FILE,
+        here,
+        read(environment).trusted_file,
+    )
+
+
+def keys_file(environment: Mapping[str, str] | None = None) -> Path:
+    """Where keys are kept."""
+    return _config_directory(os.environ if environment is None else environment) / "keys.toml"
+
+
+def _config_directory(environment: Mapping[str, str]) -> Path:
+    home = environment.get("CRUCIBLE_HOME")
+    return Path(home) if home else _xdg(environment, "XDG_CONFIG_HOME", ".config")
+
+
+def _is_set(environment: Mapping[str, str], variable: str) -> bool:
+    return bool(environment.get(variable) or environment.get(f"{variable}_FILE"))
+
+
+def _with_keys(
+    environment: Mapping[str, str],
+    keys: Mapping[str, str],
+    endpoints: Mapping[str, EndpointEntry],
+) -> dict[str, str]:
+    """The keys of the file, and of the environment, which wins."""
+    wanted = {*keys, *(entry.key for entry in endpoints.values() if entry.key)}
+    given = {name: environment.get(variable_of(name)) or keys.get(name) for name in wanted}
+    return {name: key for name, key in given.items() if key}
+
+
+def _places(configuration: Configuration) -> dict[str, str]:
+    return {
+        **{f"models.{name}": given.place for name, given in configuration.models.items()},
+        **{f"endpoints.{name}": given.place for name, given in configuration.endpoints.items()},
+    }
 
 
 def prefer(variable: str, value: str) -> None:
@@ -254,7 +336,7 @@ def for_child(**changes: str) -> dict[str, str]:
 def _xdg(environment: Mapping[str, str], variable: str, fallback: str) -> Path:
     base = environment.get(variable)
     root = Path(base) if base else Path(environment.get("HOME") or "~").expanduser() / fallback
-    return root / "codecrucible"
+    return root / _NAME
 
 
 def _seconds(text: str | None) -> float:

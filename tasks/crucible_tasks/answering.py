@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
+from crucible_infra.settings import current
 from crucible_tasks.completion import Finish
 from crucible_tasks.generation import Message, ModelIdentity
+from crucible_tasks.model_names import spelled_out
 from crucible_tasks.named_router import is_router
 from crucible_tasks.sampling import Sampling
 
@@ -100,12 +102,13 @@ class Answerer(Protocol):
 
 
 def open_answerer(spec: str) -> Answerer:
-    """Open the model or router of a spec in this process.
+    """Open the model or router of a spec, or of a configured name, in this process.
 
     Raises InvalidModelSpec, or the ModelErrors that opening a model raises.
     """
-    hands = _ROUTER_HANDS if is_router(spec) else _HANDS
-    answerer: Answerer = import_module(hands).open_answerer(spec)
+    meant = spelled_out(spec, current())
+    hands = _ROUTER_HANDS if is_router(meant) else _HANDS
+    answerer: Answerer = import_module(hands).open_answerer(meant)
     return answerer
 
 

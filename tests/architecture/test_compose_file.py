@@ -13,7 +13,7 @@ import yaml
 
 from command_words import parse
 from compose_file import compose_file, ours, services
-from crucible_infra import settings
+from crucible_infra.secret_files import SECRETS
 from source_tree import ROOT
 
 #: end by themselves, or are started by hand
@@ -84,7 +84,7 @@ def test_every_command_is_one_of_ours(name: str) -> None:
 def test_every_variable_is_one_that_the_settings_read() -> None:
     tree = ast.parse((ROOT / "infra/crucible_infra/settings.py").read_text())
     known = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    known |= {f"{secret}_FILE" for secret in settings.SECRETS}
+    known |= {f"{secret}_FILE" for secret in SECRETS}
     used = {variable for one in ours().values() for variable in one.get("environment", {})}
 
     assert used - known == set()

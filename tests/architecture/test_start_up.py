@@ -70,3 +70,8 @@ def test_a_question_is_sent_before_anything_heavy_is_imported(crucible_home: Pat
 def test_the_version_needs_no_command_line_library(crucible_home: Path) -> None:
     del crucible_home
     assert "click" not in _loaded("--version")
+
+
+def test_help_reads_no_file_of_configuration(crucible_home: Path) -> None:
+    (crucible_home / "config.toml").write_text('model = "nano"')
+    assert "tomllib" not in _loaded("benchmark", "--help")

@@ -169,10 +169,10 @@ def command(
 ) -> None:
     """Sample models on datasets, judge the answers in the sandbox, print pass@k.
 
-    Without -m this asks CRUCIBLE_MODEL, else what answers on the usual ports (Ollama, LM Studio,
-    llama.cpp, vLLM): `hybrid`, a router, where more than one does. Else it asks the built-in toy
-    model, `nano`, on `starter`, and beside it `reference`: the dataset's own solutions, which prove
-    the installation.
+    Without -m this asks the configured `model` (CRUCIBLE_MODEL), else what answers on the usual
+    ports (Ollama, LM Studio, llama.cpp, vLLM): `hybrid`, a router, where more than one does. Else
+    it asks the built-in toy model, `nano`, on `starter`, and beside it `reference`: the dataset's
+    own solutions, which prove the installation.
     """
     wish = read_wish(click.get_current_context(), sweep, rest)
     wish.check(gate)

@@ -19,7 +19,7 @@ from crucible_api.cli.output import Speaker, Voice
 from crucible_api.cli.root import root
 from crucible_api.entry import is_reader_gone
 from crucible_infra.errors import CrucibleError, DiskFull
-from crucible_infra.settings import current
+from crucible_infra.settings import of_environment
 
 _PROGRAM = "crucible"
 
@@ -30,7 +30,7 @@ def dispatch(words: list[str]) -> int:
     _speak_utf8()
     # the command says how it speaks before it can fail
     speaker = Speaker()
-    is_debugging = current().is_debugging or "--debug" in words
+    is_debugging = of_environment().is_debugging or "--debug" in words
     try:
         return _invoke(words, speaker)
     except KeyboardInterrupt as interrupt:
@@ -45,7 +45,7 @@ def dispatch(words: list[str]) -> int:
 
 
 def _invoke(words: list[str], speaker: Speaker) -> int:
-    instruction = current().completion
+    instruction = of_environment().completion
     if instruction is not None:
         return _complete(instruction)
     try:

@@ -67,6 +67,7 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     """The weights to train. Raises InvalidInput, or NoWorker where nobody would train."""
     from crucible_tasks.base_weights import base_weights
     from crucible_tasks.fine_tuning import QUEUE
+    from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
 
     if not _NAME.fullmatch(wish.name) or wish.name in _RESERVED:
@@ -75,7 +76,7 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
             hint="letters, digits, dots, dashes and underscores, like my-project-codellama",
         )
     fine_tunes.demand_free(wish.name)
-    base = base_weights(parse(wish.model), wish.base_weights)
+    base = base_weights(parse(spelled_out(wish.model, current())), wish.base_weights)
     if Path(base).expanduser().is_dir():
         base = str(Path(base).expanduser().absolute())
         _demand_model(Path(base))

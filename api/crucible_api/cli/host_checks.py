@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ _MOST_LOAD_PER_CORE = 4.0
 #: before this program existed; a host whose battery is empty starts in 1970
 _EARLIEST_NOW = 1_760_000_000.0
 
+#: a compiler tells its machine at once
+_GLANCE_SECONDS = 10.0
+
 #: how far the clock may be behind the newest run
 _CLOCK_SLACK_SECONDS = 5.0
 
@@ -42,6 +46,39 @@ def local_checks() -> Iterator[HostCheck]:
     yield _disk(settings)
     yield _clock()
     yield _cpu()
+    yield HostCheck("cc", is_ok=True, detail=_compiler(settings.search_path))
+
+
+def _compiler(search_path: str) -> str:
+    """What `cc` is for programs; a function of the user's shell is not seen from here."""
+    from crucible_api.cli.compiler_calls import is_shim
+
+    there = [Path(one or ".") / "cc" for one in search_path.split(":")]
+    found = [file for file in there if file.is_file() and os.access(file, os.X_OK)]
+    if not found:
+        return "none on the PATH; crucible shell-init gives your shell one for prompts"
+    compilers = [file for file in found if not is_shim(file)]
+    if not compilers:
+        return f"{found[0]}, our shim, and no compiler behind it: builds that need one fail"
+    told = f"{compilers[0]}, {_kind(compilers[0])}"
+    return told if found[0] is compilers[0] else f"{found[0]}, our shim, and behind it {told}"
+
+
+def _kind(program: Path) -> str:
+    """Whether it answers as compilers do."""
+    try:
+        done = subprocess.run(  # noqa: S603 -- whatever the user would call
+            [program, "-dumpmachine"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GLANCE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "which does not answer as a compiler"
+    said = done.stdout.decode("utf-8", "replace").strip()
+    is_compiler = done.returncode == 0 and said.count("-") >= 2 and said.isprintable()
+    return f"a compiler for {said}" if is_compiler else "which does not answer as a compiler"
 
 
 def _checked(name: str, check: Callable[[], str]) -> HostCheck:

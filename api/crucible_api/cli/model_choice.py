@@ -65,8 +65,10 @@ def describe(spec: str, voice: Voice | None = None) -> ModelIdentity:
     is asked, ModelError when there is no such model.
     """
     from crucible_api.cli.router_choice import find_router, frozen_identity
+    from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
 
+    spec = spelled_out(spec, current())
     router = find_router(parse(spec), voice)
     if router is not None:
         return frozen_identity(router)

@@ -39,7 +39,9 @@ Model specs:
   reference                the dataset's own solutions: proves an installation
   nano[:DIRECTORY]         the built-in toy model, or weights of its kind
   hybrid                   a router over the servers that answer, or what you configured so
-  NAME                     a fine-tune's model, or whichever server on the usual ports has it
+  NAME                     what your configuration calls so, a fine-tune's model, or whichever
+                           server on the usual ports has it
+  ENDPOINT/NAME            a model of a configured server; see crucible config
 """
 
 
@@ -68,7 +70,7 @@ def command(voice: Voice, *, spec: str | None) -> None:
             "always there: crucible benchmark -m nano -d starter -n 10"
         )
     if spec is None and current().default_model:
-        voice.talk(f"CRUCIBLE_MODEL is {current().default_model}: asked when no -m is given")
+        voice.talk(f"{current().default_model} is asked when no -m is given")
 
 
 def _tell_router(models: Sequence[ModelIdentity], voice: Voice) -> None:

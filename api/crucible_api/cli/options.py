@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from crucible_api.cli.output import Speaker, Voice
-from crucible_infra.settings import current
+from crucible_infra.settings import current, prefer
 
 Command = Callable[..., Any]
 
@@ -34,10 +34,28 @@ class Gate:
 
 
 def speaking(function: Command) -> Command:
-    """Give a command `--json --quiet --color --debug` and the Voice they make, as first argument.
+    """Give a command `--json --quiet --color --debug --profile`, and the Voice they make.
 
-    On every command and not on the group, so that the order of words never matters.
+    The Voice is the first argument. On every command and not on the group, so that the order of
+    words never matters.
     """
+
+    @click.option("--profile", metavar="NAME", help="Settings of [profiles.NAME] in your files.")
+    @functools.wraps(function)
+    def speak(voice: Voice, *, profile: str | None, **rest: Any) -> Any:
+        if profile is not None:
+            prefer("CRUCIBLE_PROFILE", profile)
+        # here rather than earlier, so that help is to be had with a misspelled setting
+        current().check()
+        for note in current().notes:
+            voice.warn(note)
+        return function(voice, **rest)
+
+    return voiced(speak)
+
+
+def voiced(function: Command) -> Command:
+    """The same for a command that must work with whatever files of configuration say."""
 
     @click.option("--json", "is_json", is_flag=True, help="One JSON document on stdout.")
     @click.option("-q", "--quiet", "is_quiet", is_flag=True, help="No progress and no talk.")
@@ -55,8 +73,6 @@ def speaking(function: Command) -> Command:
         voice = Voice(is_json=is_json, is_quiet=is_quiet, color=color)
         # dispatch reports failures in the same voice
         click.get_current_context().ensure_object(Speaker).voice = voice
-        # here rather than earlier, so that help is to be had with a misspelled setting
-        current().check()
         return function(voice, **rest)
 
     return speak

@@ -12,7 +12,7 @@ from typing import IO, Any
 import click
 
 from crucible_api.cli.harmless import harmless
-from crucible_infra.settings import Settings, current
+from crucible_infra.settings import Settings, of_environment
 
 #: terminals that cannot move a cursor or show a colour
 _DUMB = ("dumb", "unknown")
@@ -62,12 +62,12 @@ class Voice:
     def has_bar(self) -> bool:
         """Whether stderr gets a progress bar."""
         return is_animated(
-            is_terminal=_is_terminal(sys.stderr), is_quiet=self.is_quiet, settings=current()
+            is_terminal=_is_terminal(sys.stderr), is_quiet=self.is_quiet, settings=of_environment()
         )
 
     def paints(self, stream: IO[str]) -> bool:
         """Whether to colour this stream."""
-        return is_painted(self.color, is_terminal=_is_terminal(stream), settings=current())
+        return is_painted(self.color, is_terminal=_is_terminal(stream), settings=of_environment())
 
     def talk(self, text: str) -> None:
         """Tell people something on stderr, unless they asked for quiet."""

@@ -32,6 +32,10 @@ COMMANDS = (
     Listed("worker", "do the work of a cluster on this host", f"{_HERE}.worker"),
     Listed("flower", "the tasks of a cluster in a web page", f"{_HERE}.flower"),
     Listed("db", "the database's schema", f"{_HERE}.db"),
+    Listed("config", "what files of configuration say; trust a project's", f"{_HERE}.config"),
+    Listed("keys", "the keys of model servers", f"{_HERE}.keys"),
+    Listed("shell-init", "`cc` and TAB completion for your shell", f"{_HERE}.shell_init"),
+    Listed("shim", "`cc` as a file, for images and CI", f"{_HERE}.shim"),
 )
 
 EPILOG = """\b
@@ -48,7 +52,8 @@ Examples:
   crucible fine-tune --model codellama:7b --directory ./src --new-model-name my-codellama
   crucible doctor
 
-TAB completion: eval "$(_CRUCIBLE_COMPLETE=bash_source crucible)", or zsh_source, fish_source.
+TAB completion, and `cc` for prompts beside your compiler: eval "$(crucible shell-init bash)", or
+zsh; crucible shell-init fish | source.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage,
 3 gate not met, 4 incomplete (verdicts or, for a gate, answers are missing), 130 Ctrl-C,

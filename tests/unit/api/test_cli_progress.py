@@ -77,7 +77,7 @@ def test_a_bar_overwrites_itself_lets_a_log_line_above_and_is_wiped_at_the_end(
 
     terminal = _Terminal()
     plain = read({"TERM": "xterm", "NO_COLOR": "1"})
-    monkeypatch.setattr(output, "current", lambda: plain)
+    monkeypatch.setattr(output, "of_environment", lambda: plain)
     monkeypatch.setattr(sys, "stderr", terminal)
     clock = _Clock()
     with Meter(Voice(), clock) as meter:

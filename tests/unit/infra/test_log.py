@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +163,11 @@ def test_ordinary_text_is_left_alone() -> None:
     text = "http://localhost:11434/api at 10:30, user@host: key word passwords"
 
     assert log.redact(text) == text
+
+
+def test_a_key_of_the_users_file_is_blotted_out(crucible_home: Path) -> None:
+    (crucible_home / "keys.toml").write_text('work = "sk-of-the-file"\n')
+    (crucible_home / "keys.toml").chmod(0o600)
+    settings.current.cache_clear()
+
+    assert log.redact("refused: sk-of-the-file is unknown") == "refused: *** is unknown"

@@ -9,6 +9,7 @@ import pytest
 
 from crucible_infra import settings
 from crucible_infra.errors import InvalidInput
+from crucible_infra.secret_files import SECRETS
 from crucible_workers.sandbox import BACKENDS
 
 
@@ -143,7 +144,7 @@ def test_every_sandbox_there_is_can_be_chosen() -> None:
     assert settings.SANDBOXES == BACKENDS
 
 
-@pytest.mark.parametrize("name", settings.SECRETS)
+@pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_stand_in_a_file_with_a_newline_at_its_end(name: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("redis://:hunter22@broker/0\n")

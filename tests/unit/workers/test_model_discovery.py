@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from crucible_infra import settings
-from crucible_infra.errors import ModelNotFound
+from crucible_infra.configured_models import EndpointEntry
+from crucible_infra.errors import InvalidInput, ModelNotFound
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 from crucible_workers.models import discovery
 from crucible_workers.models.discovery import Place, discover, key_for, ollama_url, resolve
@@ -134,3 +136,30 @@ def test_the_key_goes_to_its_own_server_only(url: str, is_sent: bool) -> None:  
 
 def test_a_key_without_a_server_goes_nowhere() -> None:
     assert key_for("https://api.openai.com/v1", environment(OPENAI_API_KEY="sk-1")) is None
+
+
+def test_an_endpoints_key_is_sent_to_its_server_and_to_no_other() -> None:
+    configured = replace(
+        settings.read({"OPENAI_API_KEY": "sk-env", "OPENAI_BASE_URL": "https://api.example/v1"}),
+        endpoints={"work": EndpointEntry("https://work.example/v1", key="work")},
+        keys={"work": "sk-work"},
+    )
+
+    assert discovery.key_for("https://work.example/v1", configured) == "sk-work"
+    assert discovery.key_for("https://api.example/v1", configured) == "sk-env"
+    assert discovery.key_for("http://work.example/v1", configured) is None
+    assert discovery.key_for("https://work.example:8443/v1", configured) is None
+    with pytest.raises(InvalidInput, match="no key 'work'"):
+        discovery.key_for("https://work.example/v1", replace(configured, keys={}))
+
+
+def test_configured_endpoints_are_asked_too() -> None:
+    configured = replace(
+        settings.read({}),
+        endpoints={
+            "box": EndpointEntry("http://box:11434", "ollama"),
+            "again": EndpointEntry("http://localhost:1234/v1"),
+        },
+    )
+    places = discovery.usual_places(configured)
+    assert (places[-1].label, places[-1].url) == ("box", "http://box:11434")

@@ -50,15 +50,19 @@ class Endpoint:
 
 
 def usual_places(current: settings.Settings) -> tuple[Place, ...]:
-    """The usual ports of this host, and what the environment names."""
+    """The usual ports of this host, and what the environment and the configuration name."""
     places = [Place(ModelKind.OLLAMA, "Ollama", ollama_url(current.ollama_host))]
     places += [Place(ModelKind.OPENAI, label, url) for label, url in _USUAL]
     if current.openai_base_url:
         url = normalise_url(current.openai_base_url, "/v1")
-        # localhost and 127.0.0.1 are one server
-        if url.replace("//localhost:", "//127.0.0.1:") not in {place.url for place in places}:
-            places.append(Place(ModelKind.OPENAI, "OPENAI_BASE_URL", url))
-    return tuple(places)
+        places.append(Place(ModelKind.OPENAI, "OPENAI_BASE_URL", url))
+    for name, endpoint in current.endpoints.items():
+        kind = ModelKind(endpoint.kind)
+        url = normalise_url(endpoint.url, "/v1" if kind is ModelKind.OPENAI else "")
+        places.append(Place(kind, name, url))
+    # localhost and 127.0.0.1 are one server; the first name for it stays
+    once = {place.url.replace("//localhost:", "//127.0.0.1:"): place for place in reversed(places)}
+    return tuple(place for place in places if place in once.values())
 
 
 def discover(places: Iterable[Place] | None = None) -> tuple[Endpoint, ...]:
@@ -106,11 +110,21 @@ def ollama_url(host: str | None) -> str:
 
 
 def key_for(url: str, current: settings.Settings) -> str | None:
-    """The API key, only if the URL is the server it was given for."""
-    if not (current.openai_api_key and current.openai_base_url):
-        return None
-    base = normalise_url(current.openai_base_url, "/v1")
-    return current.openai_api_key.strip() if same_server(url, base) else None
+    """The API key, only if the URL is the server it was given for.
+
+    Raises InvalidInput where the configuration names a key that nobody has set.
+    """
+    if current.openai_api_key and current.openai_base_url:
+        base = normalise_url(current.openai_base_url, "/v1")
+        if same_server(url, base):
+            return current.openai_api_key.strip()
+    for name, endpoint in current.endpoints.items():
+        if endpoint.key is not None and same_server(url, endpoint.url):
+            if endpoint.key not in current.keys:
+                hint = f"crucible keys set {endpoint.key}"
+                raise InvalidInput(f"endpoint {name}: there is no key {endpoint.key!r}", hint=hint)
+            return current.keys[endpoint.key]
+    return None
 
 
 def _glance(place: Place) -> Endpoint | None:
