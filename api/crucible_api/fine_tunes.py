@@ -32,9 +32,10 @@ from crucible_infra.errors import FineTuneNotFound, InvalidInput, NameTaken
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
-from crucible_tasks.fine_tuning import NANO, FineTuneState
+from crucible_tasks.fine_tuning import FineTuneState
 from crucible_tasks.planning import new_id
 from crucible_tasks.recipe import Method, Recipe
+from crucible_tasks.registered import spec_of_trained
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -246,18 +247,8 @@ def registered_model(database: Database, name: str) -> AdapterRow | None:
 
 def spec_of(adapter: AdapterRow) -> str:
     """The spec that samples a registered model, on any host of its cluster."""
-    artifact = f"artifact:{adapter.artifact}"
-    if adapter.is_whole:
-        return f"hf:{artifact}"
-    return f"{base_spec(adapter)}+{artifact}"
-
-
-def base_spec(adapter: AdapterRow) -> str:
-    """The spec that samples what a registered model was trained from, by the same client."""
-    # the toy is sampled without torch, unless its adapter is of a kind that only peft can add
-    if adapter.base == NANO and adapter.record["recipe"]["method"] == Method.LORA:
-        return NANO
-    return f"hf:{adapter.base}"
+    method = Method(adapter.record["recipe"]["method"])
+    return spec_of_trained(adapter.base, method, adapter.artifact, is_whole=adapter.is_whole)
 
 
 def state_of(row: FineTuneRow) -> FineTuneState:

@@ -45,6 +45,7 @@ from crucible_tasks.fine_tuning import (
 )
 from crucible_tasks.recipe import Recipe
 from crucible_workers.control_leases import LEASE_SECONDS, SILENT_SECONDS, IsHeld
+from crucible_workers.control_proofs import begin_proof
 from crucible_workers.control_tickets import Tickets
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ _CHANGING = (
     "sent_at",
     "heard_at",
     "finished_at",
+    "proof",
 )
 
 
@@ -163,24 +165,23 @@ class FineTunes:
         if row.state not in (FineTuneState.RUNNING, FineTuneState.STOPPED):
             return replace(row, sent_at=None)
         record = adapter.record
-        insert_adapter(
-            connection,
-            AdapterRow(
-                name=row.name,
-                fine_tune_id=row.id,
-                base=row.base,
-                artifact=adapter.digest,
-                is_whole=not record.recipe.trains_adapter,
-                record=msgspec.to_builtins(record),
-                created_at=self.now(),
-            ),
+        made = AdapterRow(
+            name=row.name,
+            fine_tune_id=row.id,
+            base=row.base,
+            artifact=adapter.digest,
+            is_whole=not record.recipe.trains_adapter,
+            record=msgspec.to_builtins(record),
+            created_at=self.now(),
         )
+        insert_adapter(connection, made)
         return replace(
             row,
             state=FineTuneState.FINISHED,
             sent_at=None,
             checkpoints=[],
             finished_at=self.now(),
+            proof=begin_proof(connection, row, made, self.now(), starts=self.adopts),
         )
 
     def _failed(self, row: FineTuneRow, failure: TrainingFailure) -> FineTuneRow:

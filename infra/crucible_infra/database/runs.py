@@ -88,6 +88,12 @@ def newest_runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
     return _newest(connection, select(runs), limit)
 
 
+def newest_run_of(connection: Connection, source: str, dataset_digest: str) -> RunRow | None:
+    """The last run of this model on these challenges."""
+    query = select(runs).where(runs.c.source == source, runs.c.dataset_digest == dataset_digest)
+    return next(iter(_newest(connection, query, 1)), None)
+
+
 def running_ids(connection: Connection) -> tuple[str, ...]:
     """The runs that want work done: those of the highest priority first, then the oldest."""
     query = (
