@@ -19,6 +19,8 @@ from crucible_infra.database.adapters import AdapterRow, adapters_of, every_adap
 from crucible_infra.database.fine_tunes import (
     FineTuneRow,
     StepRow,
+    artifacts_of_others,
+    delete_fine_tune,
     find_fine_tune,
     holder_of,
     insert_fine_tune,
@@ -186,6 +188,23 @@ class FineTunes:
                 values["sent_at"] = None
             update_fine_tune(connection, row.id, **values)
         return True
+
+    def remove(self, fine_tune_id: str) -> frozenset[str]:
+        """Forget it and free its name; returns the artifacts that nobody else has use for.
+
+        Its runs stay. Raises InvalidInput while it is trained.
+        """
+        with self.database.writing() as connection:
+            row = _found(fine_tune_id, lock_fine_tune(connection, fine_tune_id))
+            if state_of(row) == FineTuneState.RUNNING:
+                hint = f"crucible fine-tunes stop {row.id}"
+                raise InvalidInput(f"{row.name} is being trained", hint=hint)
+            adapter = adapters_of(connection, [row.id]).get(row.id)
+            own = {row.corpus, *(digest for _, digest in row.checkpoints)}
+            own |= set() if adapter is None else {adapter.artifact}
+            unused = frozenset(own) - artifacts_of_others(connection, row.id)
+            delete_fine_tune(connection, row.id)
+        return unused
 
     def info(self, fine_tune_id: str) -> FineTuneInfo:
         """How it stands; cheap enough to be asked five times a second."""

@@ -66,7 +66,6 @@ _CHANGING = (
     "sent_at",
     "heard_at",
     "finished_at",
-    "proof",
 )
 
 
@@ -165,23 +164,25 @@ class FineTunes:
         if row.state not in (FineTuneState.RUNNING, FineTuneState.STOPPED):
             return replace(row, sent_at=None)
         record = adapter.record
-        made = AdapterRow(
-            name=row.name,
-            fine_tune_id=row.id,
-            base=row.base,
-            artifact=adapter.digest,
-            is_whole=not record.recipe.trains_adapter,
-            record=msgspec.to_builtins(record),
-            created_at=self.now(),
+        insert_adapter(
+            connection,
+            AdapterRow(
+                name=row.name,
+                fine_tune_id=row.id,
+                base=row.base,
+                artifact=adapter.digest,
+                is_whole=not record.recipe.trains_adapter,
+                record=msgspec.to_builtins(record),
+                created_at=self.now(),
+            ),
         )
-        insert_adapter(connection, made)
+        begin_proof(connection, row, self.now(), starts=self.adopts)
         return replace(
             row,
             state=FineTuneState.FINISHED,
             sent_at=None,
             checkpoints=[],
             finished_at=self.now(),
-            proof=begin_proof(connection, row, made, self.now(), starts=self.adopts),
         )
 
     def _failed(self, row: FineTuneRow, failure: TrainingFailure) -> FineTuneRow:

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from crucible_infra.database.adapters import AdapterRow
-from crucible_infra.database.fine_tunes import FineTuneRow
+from crucible_infra.database.adapters import AdapterRow, find_adapter
+from crucible_infra.database.fine_tunes import FineTuneRow, update_fine_tune
 from crucible_infra.database.runs import RunRow, challenges_of, insert_run, lock_run, update_run
 from crucible_tasks.planning import RunState, new_id
 from crucible_tasks.proof import Part, Proof
@@ -24,12 +24,11 @@ from crucible_tasks.recipe import Recipe
 from crucible_tasks.registered import KEY, Registered, spec_of_trained
 
 
-def begin_proof(
-    connection: Connection, row: FineTuneRow, adapter: AdapterRow, now: float, *, starts: bool
-) -> dict[str, Any] | None:
-    """The fine-tune's proof with the new model's runs, written down; `starts` sets all off."""
-    if row.proof is None:
-        return None
+def begin_proof(connection: Connection, row: FineTuneRow, now: float, *, starts: bool) -> None:
+    """Write the new model's runs down, whose adapter is registered; `starts` sets all off."""
+    adapter = find_adapter(connection, row.name)
+    if row.proof is None or adapter is None:
+        return
     proof = msgspec.convert(row.proof, Proof)
     parts = tuple(
         replace(part, new_run=_copied(connection, row, adapter, part, now)) for part in proof.parts
@@ -37,8 +36,7 @@ def begin_proof(
     proof = replace(proof, parts=parts)
     for run_id in proof.run_ids if starts else ():
         _start(connection, run_id, now)
-    found: dict[str, Any] = msgspec.to_builtins(proof)
-    return found
+    update_fine_tune(connection, row.id, proof=msgspec.to_builtins(proof))
 
 
 def _copied(

@@ -58,7 +58,7 @@ def describe(spec: str, voice: Voice | None = None) -> ModelIdentity:
     says it then. Raises InvalidModelSpec before anybody is asked, ModelError when there is no such
     model.
     """
-    report = ask(_registered(spec, voice))
+    report = ask(resolved(spec, voice))
     if not report.models:
         raise ModelError(report.problem or f"{spec}: no such model", hint=report.hint)
     return report.models[0]
@@ -90,7 +90,7 @@ def _discover(voice: Voice) -> ModelIdentity | None:
     return model
 
 
-def _registered(spec: str, voice: Voice | None) -> str:
+def resolved(spec: str, voice: Voice | None = None) -> str:
     """The spec, or that of the model which is registered under this name."""
     from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
     from crucible_tasks.model_spec import ModelKind, parse

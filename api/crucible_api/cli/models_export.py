@@ -22,7 +22,7 @@ EPILOG = """\b
 Examples:
   crucible models export hf:BASE+ADAPTER --to safetensors -o merged/     one directory, merged
   crucible models export hf:BASE+ADAPTER --to gguf -o out/ --quantize q8_0
-  crucible models export hf:BASE+ADAPTER --to gguf -o out/ --adapter-only
+  crucible models export my-project-codellama --to gguf -o out/ --adapter-only
   crucible models export hf:BASE+ADAPTER --to ollama --name mine --base codellama:7b
   crucible models export hf:BASE+ADAPTER --to ollama --name mine         merged, no base needed
 
@@ -67,16 +67,16 @@ def command(
     numbers: str,
     adapter_only: bool,
 ) -> None:
-    """Write MODEL, an hf: spec, as safetensors, as GGUF or into an Ollama server, on this host.
+    """Write MODEL, a fine-tune's name or an hf: spec, as safetensors, as GGUF or into Ollama.
 
-    The export is asked afterwards: its greedy answers are compared with those of the weights.
+    It is done on this host. The export is asked afterwards: its greedy answers are compared with those of the weights.
     """
     from crucible_tasks.model_export import ExportJob, Numbers, Target
     from crucible_tasks.model_spec import normalise_url
 
     _check(target, output, tag, is_adapter_only=adapter_only)
     job = ExportJob(
-        model=model,
+        model=_weights(model),
         target=Target(target),
         output=output,
         tag=tag,
@@ -94,6 +94,18 @@ def command(
         voice.data(asdict(report))
     else:
         _tell(voice, report)
+
+
+def _weights(model: str) -> str:
+    """The hf: spec of what is to be exported: the toy's weights and a fine-tune's have one too."""
+    from crucible_api.cli.model_choice import resolved
+    from crucible_tasks.fine_tuning import NANO
+    from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
+
+    spec = parse(resolved(model))
+    if spec.kind is not ModelKind.NANO:
+        return str(spec)
+    return str(ModelSpec(ModelKind.HF, spec.name or NANO, adapter=spec.adapter))
 
 
 def _check(target: str, output: str | None, tag: str | None, *, is_adapter_only: bool) -> None:
