@@ -12,9 +12,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from commandline import Crucible
 from crucible_api.fine_tunes import FineTunes
 from crucible_infra.database import open_database
+from crucible_infra.database.runs import newest_runs
 from crucible_tasks import demo_repository
 from crucible_tasks.challenges import Dataset, open_dataset, select, write_rows
 from scripted_trainer import losses
@@ -72,11 +75,13 @@ def _words(place: Path) -> list[str]:
     return [*words, "--proof-dataset", _file(place / "elsewhere.jsonl", elsewhere)]
 
 
-def _are_finished(crucible: Crucible, runs: int) -> bool:
-    states = [run["state"] for run in json.loads(crucible("runs", "list", "--json").out)]
-    return states == ["finished"] * runs
+def _are_finished(fine_tunes: FineTunes, wanted: int) -> bool:
+    with fine_tunes.database.reading() as connection:
+        states = [row.state for row in newest_runs(connection, wanted + 1)]
+    return states == ["finished"] * wanted
 
 
+@pytest.mark.timeout(300)
 def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     crucible: Crucible, redis_of_my_own: RedisServer, postgres_database_url: str, tmp_path: Path
 ) -> None:
@@ -104,7 +109,7 @@ def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
         with working(crucible, "--queues", "fine_tune", loading=SCRIPTED, **hosts[2]):
             _until_step(fine_tunes, STEPS)
             # nobody follows it
-            assert until(lambda: _are_finished(crucible, 4))
+            assert until(lambda: _are_finished(fine_tunes, 4))
         found = json.loads(crucible("fine-tunes", "show", "mine", "--json").out)
         followed = crucible("fine-tunes", "follow", "mine")
     info = fine_tunes.find("mine")

@@ -241,7 +241,7 @@ def test_what_is_no_model_is_told_apart(bench: Bench) -> None:
         assert bench.host.run(bench.job(f"base-{name}", base=base)) == 2
         line = bench.last_word(f"base-{name}")
         assert line.startswith(f"error: {base}")
-    assert "hf download" in bench.last_word("base-nowhere")
+    assert "is no directory on this host" in bench.last_word("base-nowhere")
 
 
 def test_fill_in_the_middle_is_refused_where_it_cannot_be(bench: Bench) -> None:

@@ -69,7 +69,8 @@ def command(
 ) -> None:
     """Write MODEL, a fine-tune's name or an hf: spec, as safetensors, as GGUF or into Ollama.
 
-    It is done on this host. The export is asked afterwards: its greedy answers are compared with those of the weights.
+    It is done on this host. The export is asked afterwards: its greedy answers are compared with
+    those of the weights.
     """
     from crucible_tasks.model_export import ExportJob, Numbers, Target
     from crucible_tasks.model_spec import normalise_url
