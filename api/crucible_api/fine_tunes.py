@@ -30,12 +30,14 @@ from crucible_infra.database.fine_tunes import (
     steps_of,
     update_fine_tune,
 )
+from crucible_infra.database.runs import delete_unstarted
 from crucible_infra.errors import FineTuneNotFound, InvalidInput, NameTaken
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
 from crucible_tasks.fine_tuning import FineTuneState
 from crucible_tasks.planning import new_id
+from crucible_tasks.proof import Proof
 from crucible_tasks.recipe import Method, Recipe
 from crucible_tasks.registered import spec_of_trained
 
@@ -192,7 +194,7 @@ class FineTunes:
     def remove(self, fine_tune_id: str) -> frozenset[str]:
         """Forget it and free its name; returns the artifacts that nobody else has use for.
 
-        Its runs stay. Raises InvalidInput while it is trained.
+        Its runs stay, but for those that never began. Raises InvalidInput while it is trained.
         """
         with self.database.writing() as connection:
             row = _found(fine_tune_id, lock_fine_tune(connection, fine_tune_id))
@@ -203,6 +205,8 @@ class FineTunes:
             own = {row.corpus, *(digest for _, digest in row.checkpoints)}
             own |= set() if adapter is None else {adapter.artifact}
             unused = frozenset(own) - artifacts_of_others(connection, row.id)
+            if row.proof is not None:
+                delete_unstarted(connection, msgspec.convert(row.proof, Proof).run_ids)
             delete_fine_tune(connection, row.id)
         return unused
 

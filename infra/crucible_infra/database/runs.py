@@ -109,6 +109,12 @@ def update_run(connection: Connection, run_id: str, **values: object) -> None:
     connection.execute(sqlalchemy.update(runs).where(runs.c.id == run_id).values(**values))
 
 
+def delete_unstarted(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Forget those of these runs that were planned and never begun: nothing was asked for them."""
+    never = runs.c.id.in_(run_ids) & (runs.c.state == "planned") & runs.c.started_at.is_(None)
+    connection.execute(sqlalchemy.delete(runs).where(never))
+
+
 def challenges_of(connection: Connection, run_id: str) -> tuple[ChallengeRow, ...]:
     """The run's challenges in the dataset's order."""
     query = (

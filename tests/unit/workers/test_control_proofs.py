@@ -159,6 +159,16 @@ def test_a_removed_one_frees_its_name_and_what_only_it_used(
     assert service.find_run(runs[1]).model_text == "mine (toy)"
 
 
+def test_a_removed_one_that_was_never_trained_leaves_no_runs(
+    workshop: TrainingWorkshop, dataset: Dataset
+) -> None:
+    fine_tune_id = _begin(workshop, dataset)
+    workshop.fine_tunes.stop(fine_tune_id)
+    workshop.fine_tunes.remove(fine_tune_id)
+
+    assert Runs(workshop.database, workshop.store).list_runs() == ()
+
+
 def test_what_another_one_uses_stays_when_one_is_removed(
     workshop: TrainingWorkshop, dataset: Dataset
 ) -> None:
