@@ -11,10 +11,11 @@ import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from commandline import Crucible
+from commandline import Crucible, Said
 from crucible_api.fine_tunes import FineTunes
 from crucible_infra.database import open_database
 from crucible_infra.database.runs import newest_runs
@@ -128,6 +129,10 @@ def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     assert third in (10, 15)
     # what only a killed training needs is not kept
     assert not list((tmp_path / "third" / "fine-tunes").glob("*/output"))
+    _demand_proof(found, followed)
+
+
+def _demand_proof(found: dict[str, Any], followed: Said) -> None:
     # the scripted trainer's model says what its base says, and with equal settings nothing differs
     assert [
         (part["role"], part["effect"], part["new"]["challenges"]) for part in found["proof"]

@@ -27,7 +27,6 @@ from model_server import ModelServer
 from ollama_store import Made, OllamaStore
 from tiny_adapter import write_tiny_adapter
 from tiny_model import HEADS, HIDDEN, LAYERS, write_tiny_model
-from vllm_server import Vllm
 
 #: two are enough to see a difference
 PROMPTS, LIMIT = parity.PROMPTS[:2], 8
@@ -369,48 +368,3 @@ def test_a_chat_template_is_told_in_ollamas_language() -> None:
     assert other.note == "its chat template takes no system text"
     assert chat_template(lambda _: "nothing of it", "") is None
     assert qwen([Message("user", "x")])
-
-
-def _to_vllm(spec: str, vllm: Vllm, output: Path) -> ExportReport:
-    with ModelServer(vllm) as server:
-        url = f"{server.url}/v1"
-        return exporting.export(ExportJob(spec, Target.VLLM, str(output), "mine", url))
-
-
-def test_an_adapter_is_loaded_into_a_vllm_that_is_running(
-    spec: str, said: dict[str, str], tmp_path: Path
-) -> None:
-    vllm = Vllm(lambda prompt, _: said[prompt])
-    report = _to_vllm(spec, vllm, tmp_path / "shared")
-
-    assert report.way == "adapter loaded into the running vLLM"
-    assert report.parity == Parity("greedy answers of vLLM", 2, 2)
-    assert vllm.adapters == {"mine": tmp_path / "shared"}
-    assert report.spec is not None
-    assert report.spec.endswith("/v1#mine?style=base")
-    assert report.notes[0].endswith(f"--lora-modules mine={tmp_path / 'shared'}")
-    with pytest.raises(InvalidInput, match="has a model mine already"):
-        _to_vllm(spec, vllm, tmp_path / "again")
-
-
-@pytest.mark.parametrize("vllm", [Vllm(allows_adapters=False), Vllm(highest_rank=2)])
-def test_a_vllm_that_takes_no_adapter_is_said_to_need_its_flags(
-    vllm: Vllm, spec: str, tmp_path: Path
-) -> None:
-    with pytest.raises(CrucibleError) as caught:
-        _to_vllm(spec, vllm, tmp_path / "shared")
-
-    assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True" in str(caught.value.hint)
-    assert "--max-lora-rank 4" in str(caught.value.hint)
-    assert not (tmp_path / "shared").exists()
-
-
-def test_an_adapter_that_vllm_would_read_otherwise_is_not_loaded(
-    base: Path, tmp_path: Path
-) -> None:
-    adapter = write_tiny_adapter(tmp_path / "dora", use_dora=True)
-    vllm = Vllm()
-    with pytest.raises(InvalidInput) as caught:
-        _to_vllm(f"hf:{base}+{adapter}", vllm, tmp_path / "shared")
-    assert "--to safetensors merges it" in str(caught.value.hint)
-    assert not vllm.adapters
