@@ -12,8 +12,8 @@ from source_tree import ROOT
 #: ${NAME:-default}, and $$ for one $
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+):-(?P<default>[^}]*)\})")
 
-#: our own image; every other one comes from its maker
-OURS = "codecrucible:0.1.0"
+#: our own images; every other one comes from its maker
+OURS = ("codecrucible:0.1.0", "codecrucible-train:0.1.0")
 
 Service = dict[str, Any]
 
@@ -32,7 +32,7 @@ def services() -> dict[str, Service]:
 
 def ours() -> dict[str, Service]:
     """The services that run our own program."""
-    return {name: one for name, one in services().items() if one["image"] == OURS}
+    return {name: one for name, one in services().items() if one["image"] in OURS}
 
 
 def _filled(value: Any) -> Any:

@@ -19,6 +19,8 @@ from crucible_infra.database.adapters import AdapterRow, adapters_of, every_adap
 from crucible_infra.database.fine_tunes import (
     FineTuneRow,
     StepRow,
+    artifacts_of_others,
+    delete_fine_tune,
     find_fine_tune,
     holder_of,
     insert_fine_tune,
@@ -28,13 +30,16 @@ from crucible_infra.database.fine_tunes import (
     steps_of,
     update_fine_tune,
 )
+from crucible_infra.database.runs import delete_unstarted
 from crucible_infra.errors import FineTuneNotFound, InvalidInput, NameTaken
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
-from crucible_tasks.fine_tuning import NANO, FineTuneState
+from crucible_tasks.fine_tuning import FineTuneState
 from crucible_tasks.planning import new_id
+from crucible_tasks.proof import Proof
 from crucible_tasks.recipe import Method, Recipe
+from crucible_tasks.registered import spec_of_trained
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -186,6 +191,25 @@ class FineTunes:
             update_fine_tune(connection, row.id, **values)
         return True
 
+    def remove(self, fine_tune_id: str) -> frozenset[str]:
+        """Forget it and free its name; returns the artifacts that nobody else has use for.
+
+        Its runs stay, but for those that never began. Raises InvalidInput while it is trained.
+        """
+        with self.database.writing() as connection:
+            row = _found(fine_tune_id, lock_fine_tune(connection, fine_tune_id))
+            if state_of(row) == FineTuneState.RUNNING:
+                hint = f"crucible fine-tunes stop {row.id}"
+                raise InvalidInput(f"{row.name} is being trained", hint=hint)
+            adapter = adapters_of(connection, [row.id]).get(row.id)
+            own = {row.corpus, *(digest for _, digest in row.checkpoints)}
+            own |= set() if adapter is None else {adapter.artifact}
+            unused = frozenset(own) - artifacts_of_others(connection, row.id)
+            if row.proof is not None:
+                delete_unstarted(connection, msgspec.convert(row.proof, Proof).run_ids)
+            delete_fine_tune(connection, row.id)
+        return unused
+
     def info(self, fine_tune_id: str) -> FineTuneInfo:
         """How it stands; cheap enough to be asked five times a second."""
         with self.database.reading() as connection:
@@ -246,18 +270,8 @@ def registered_model(database: Database, name: str) -> AdapterRow | None:
 
 def spec_of(adapter: AdapterRow) -> str:
     """The spec that samples a registered model, on any host of its cluster."""
-    artifact = f"artifact:{adapter.artifact}"
-    if adapter.is_whole:
-        return f"hf:{artifact}"
-    return f"{base_spec(adapter)}+{artifact}"
-
-
-def base_spec(adapter: AdapterRow) -> str:
-    """The spec that samples what a registered model was trained from, by the same client."""
-    # the toy is sampled without torch, unless its adapter is of a kind that only peft can add
-    if adapter.base == NANO and adapter.record["recipe"]["method"] == Method.LORA:
-        return NANO
-    return f"hf:{adapter.base}"
+    method = Method(adapter.record["recipe"]["method"])
+    return spec_of_trained(adapter.base, method, adapter.artifact, is_whole=adapter.is_whole)
 
 
 def state_of(row: FineTuneRow) -> FineTuneState:

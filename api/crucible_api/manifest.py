@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from crucible_tasks import extraction, prompts
+from crucible_tasks import extraction, prompts, registered
 from crucible_tasks.challenge import Limits
 from crucible_tasks.challenges import Dataset
 from crucible_tasks.generation import ModelIdentity
 from crucible_tasks.planning import grader_label, takes_prompts
+from crucible_tasks.registered import Registered
 from crucible_tasks.sampling import Sampling
 from crucible_tasks.wording import DEFAULT, Wording
 
@@ -53,6 +54,8 @@ class Asked:
     seed: int
     n: int
     wording: Wording | None = None
+    #: None for a model that no fine-tune has made
+    made: Registered | None = None
 
 
 def make_manifest(
@@ -98,6 +101,8 @@ def make_manifest(
             "seed": asked.seed,
             "seed_rule": _SEED_RULE,
         }
+        if asked.made is not None:
+            manifest[registered.KEY] = msgspec.to_builtins(asked.made)
     return manifest
 
 

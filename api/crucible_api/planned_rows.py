@@ -26,6 +26,7 @@ from crucible_tasks.planning import (
     new_id,
     planned_challenges,
 )
+from crucible_tasks.registered import Registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,10 @@ class PlannedRows:
     completions: tuple[CompletionRow, ...] = ()
 
 
-def benchmark_rows(plan: BenchmarkPlan, artifact: str, owner: str | None) -> PlannedRows:
-    """The rows of a run that samples; see `owner` for whose it is."""
+def benchmark_rows(
+    plan: BenchmarkPlan, artifact: str, owner: str | None, made: Registered | None = None
+) -> PlannedRows:
+    """The rows of a run that samples; see `owner` for whose it is, `provenance` for `made`."""
     now = time.time()
     challenges = planned_challenges(plan)
     run = RunRow(
@@ -62,7 +65,7 @@ def benchmark_rows(plan: BenchmarkPlan, artifact: str, owner: str | None) -> Pla
             plan.dataset,
             plan.limits,
             challenges=len(challenges),
-            asked=Asked(plan.model, plan.sampling, plan.seed, plan.n, plan.wording),
+            asked=Asked(plan.model, plan.sampling, plan.seed, plan.n, plan.wording, made),
         ),
         created_at=now,
         owner=owner,

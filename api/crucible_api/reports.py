@@ -8,6 +8,7 @@ from typing import Any
 from crucible_infra.database.attempts import Stage
 from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.quality import Quality
+from crucible_tasks.registered import Registered
 from crucible_tasks.router import shown
 from crucible_tasks.scores import Score
 from crucible_tasks.verdict import Mode, Outcome
@@ -44,11 +45,13 @@ class RunInfo:
     prompt: str | None = None
     #: what must be said beside its scores: "toy model, synthetic data"
     caution: str | None = None
+    #: what made the model; None for one that no fine-tune of this database has made
+    registered: Registered | None = None
 
     @property
     def model_text(self) -> str:
-        """The model as tables show it: a router by its label, and what has a caution with it."""
-        name = shown(self.model)
+        """The model as tables show it: by its registered name or label, and with its caution."""
+        name = shown(self.model) if self.registered is None else self.registered.name
         return name if self.caution is None else f"{name} ({self.caution})"
 
 

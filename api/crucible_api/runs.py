@@ -16,6 +16,7 @@ from crucible_api import standing
 from crucible_api.export import Exported, write_export
 from crucible_api.member_runs import cost_of, routing, take_draws
 from crucible_api.planned_rows import PlannedRows, benchmark_rows, evaluation_rows
+from crucible_api.provenance import provenance
 from crucible_api.reports import Progress, RunInfo, RunSummary, VerdictRow
 from crucible_infra.artifacts import ArtifactStore, open_store
 from crucible_infra.database import Database, open_database
@@ -85,7 +86,10 @@ class Runs:
         if plan.n < 1 or not plan.dataset.challenges:
             raise InvalidInput("a run needs at least one completion of one challenge")
         refuse_unjudgeable(plan.dataset)
-        return self._plan(benchmark_rows(plan, self.artifacts.put(encode(plan.dataset)), _owner()))
+        artifact = self.artifacts.put(encode(plan.dataset))
+        with self.database.reading() as connection:
+            made = provenance(connection, self.artifacts, plan.model.spec, plan.dataset)
+        return self._plan(benchmark_rows(plan, artifact, _owner(), made))
 
     def plan_evaluation(
         self,

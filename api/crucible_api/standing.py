@@ -24,6 +24,7 @@ from crucible_infra.database.verdicts import JudgedRow, each_judged, isolations_
 from crucible_infra.owner import has_ended
 from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.quality import Quality
+from crucible_tasks.registered import registered_in
 from crucible_tasks.scores import Counts, Score, score
 from crucible_tasks.verdict import Mode, Outcome
 
@@ -51,6 +52,7 @@ def run_info(run: RunRow, challenges: int) -> RunInfo:
         priority=run.priority,
         prompt=prompt_of(run.manifest),
         caution=caution_of(run.manifest),
+        registered=registered_in(run.manifest),
     )
 
 

@@ -48,7 +48,7 @@ for name in redis_password postgres_password grafana_password; do
     [ -s "$name" ] || new_password >"$name"
 done
 [ -s flower_users ] || printf 'crucible:%s\n' "$(new_password)" >flower_users
-for kind in evaluation generation; do
+for kind in evaluation generation fine_tune; do
     [ -s "broker_url_$kind" ] ||
         printf 'redis://%s:%s@redis:6379/0\n' "$kind" "$(new_password)" >"broker_url_$kind"
 done
@@ -63,6 +63,8 @@ printf 'postgresql://crucible:%s@postgres:5432/crucible\n' "$(cat postgres_passw
     worker evaluation ' ~crucible:verdicts:*'
     # the queues of single models
     worker generation ' ~generation.*'
+    # what the controller says to its news
+    worker fine_tune ' (+subscribe +unsubscribe &celery-task-meta-*)'
 } >redis_users
 chmod 0444 ./*
 echo "secrets are in $directory" >&2

@@ -25,6 +25,8 @@ class Target(StrEnum):
     GGUF = "gguf"
     #: a model of an Ollama server, by its HTTP API
     OLLAMA = "ollama"
+    #: an adapter of a vLLM that is running, from a directory that it sees
+    VLLM = "vllm"
 
 
 class Numbers(StrEnum):
@@ -45,9 +47,9 @@ class ExportJob:
     target: Target
     #: the directory to make; None for `ollama`
     output: str | None = None
-    #: the name in Ollama
+    #: the name in Ollama or vLLM
     tag: str | None = None
-    #: the Ollama server; None is the usual one
+    #: the server; None is the usual Ollama
     url: str | None = None
     #: the model of that server the adapter belongs to; None uploads the merged weights
     base: str | None = None

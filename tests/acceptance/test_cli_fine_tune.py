@@ -94,6 +94,8 @@ def test_the_new_name_answers_wherever_a_model_is_named(
     run = json.loads(said.out)
     assert run["coverage"] == 1.0
     assert str(told["artifact"]) in run["model"]
+    assert run["registered"]["name"] == "my-orchard"
+    assert run["registered"]["sentence"] == "its corpus shares 0 of 2 challenges with elsewhere"
     assert listed[0]["spec"] == "my-orchard"
 
 
@@ -131,3 +133,22 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
     assert problem in said.err
     assert sum(line.startswith("error: ") for line in said.err.splitlines()) == 1
     assert mine("fine-tunes", "list", "--json").out == before
+
+
+def test_one_that_is_removed_leaves_its_name_free_and_its_runs_readable(
+    told: dict[str, object], mine: Crucible
+) -> None:
+    """The last of this module: the others need the model."""
+    asked = mine("fine-tunes", "remove", "my-orchard")
+    assert asked.code == 2
+    assert "add --yes" in asked.err
+    said = mine("fine-tunes", "remove", str(told["fine_tune"]), "--yes", "--json")
+    assert said.code == 0, said.err
+    listed, runs = mine("models"), mine("runs", "list")
+    shown = mine("runs", "show", "latest")
+
+    assert told["artifact"] in json.loads(said.out)["artifacts_removed"]
+    assert "my-orchard" not in listed.out
+    assert "my-orchard (toy model" in runs.out
+    assert "+artifact:" not in runs.out
+    assert "its corpus shares 0 of" in shown.out

@@ -1,19 +1,29 @@
-"""A fine-tune on a cluster whose workers end or are killed: others go on, to the same losses."""
+"""A fine-tune that nobody watches, on a cluster whose workers end or are killed: others go on.
+
+It comes to the same losses, and is proved by the cluster's workers.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from commandline import Crucible
+import pytest
+
+from commandline import Crucible, Said
 from crucible_api.fine_tunes import FineTunes
 from crucible_infra.database import open_database
+from crucible_infra.database.runs import newest_runs
+from crucible_tasks import demo_repository
+from crucible_tasks.challenges import Dataset, open_dataset, select, write_rows
 from scripted_trainer import losses
 from services import RedisServer
-from tiny_model import write_tiny_model
-from worker_hosts import TESTS, working
+from worker_hosts import TESTS, until, working
 
 STEPS = 40
 
@@ -51,7 +61,29 @@ def _cut_power(worker: int) -> None:
         os.kill(number, signal.SIGKILL)
 
 
-def test_other_workers_go_on_from_the_last_checkpoint(
+def _file(path: Path, dataset: Dataset) -> str:
+    path.write_bytes(write_rows(dataset))
+    return str(path)
+
+
+def _words(place: Path) -> list[str]:
+    """A fine-tune with a small proof."""
+    private = select(demo_repository.private_challenges(), limit=2)
+    elsewhere = select(open_dataset("starter"), limit=3)
+    words = ["--model", "nano", "--directory", str(_tree(place / "tree"))]
+    words += ["--new-model-name", "mine", "--max-steps", str(STEPS), "--proof-n", "2"]
+    words += ["--private", _file(place / "private.jsonl", private)]
+    return [*words, "--proof-dataset", _file(place / "elsewhere.jsonl", elsewhere)]
+
+
+def _are_finished(fine_tunes: FineTunes, wanted: int) -> bool:
+    with fine_tunes.database.reading() as connection:
+        states = [row.state for row in newest_runs(connection, wanted + 1)]
+    return states == ["finished"] * wanted
+
+
+@pytest.mark.timeout(300)
+def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     crucible: Crucible, redis_of_my_own: RedisServer, postgres_database_url: str, tmp_path: Path
 ) -> None:
     crucible.environment["CRUCIBLE_BROKER_URL"] = redis_of_my_own.url
@@ -59,14 +91,15 @@ def test_other_workers_go_on_from_the_last_checkpoint(
     crucible.environment["CRUCIBLE_ARTIFACTS_URL"] = str(tmp_path / "store")
     assert crucible("db", "upgrade").code == 0
     fine_tunes = FineTunes(open_database(postgres_database_url))
-    base = write_tiny_model(tmp_path / "base")
-    words = ["--model", f"hf:{base}", "--directory", str(_tree(tmp_path / "tree"))]
-    words += ["--new-model-name", "mine", "--max-steps", str(STEPS), "--no-proof"]
+    words = _words(tmp_path)
     hosts = [{"CRUCIBLE_HOME": str(tmp_path / name)} for name in ("first", "second", "third")]
 
-    refused = crucible("fine-tune", *words)
-    with working(crucible, "--queues", "controller"):
+    with ExitStack() as stack:
+        stack.enter_context(working(crucible, "--queues", "controller"))
         with working(crucible, "--queues", "fine_tune", loading=SCRIPTED, **hosts[0]) as worker:
+            unproved = crucible("fine-tune", *words, "--detach")
+            for queue in ("evaluation", "generation"):
+                stack.enter_context(working(crucible, "--queues", queue))
             begun = crucible("fine-tune", *words, "--detach")
             assert begun.code == 0, begun.err
             _until_step(fine_tunes, 4)
@@ -75,14 +108,17 @@ def test_other_workers_go_on_from_the_last_checkpoint(
             _until_step(fine_tunes, 17)
             _cut_power(worker.child.pid)
         with working(crucible, "--queues", "fine_tune", loading=SCRIPTED, **hosts[2]):
-            followed = crucible("fine-tunes", "follow", "mine", "--json")
+            _until_step(fine_tunes, STEPS)
+            # nobody follows it
+            assert until(lambda: _are_finished(fine_tunes, 4))
+        found = json.loads(crucible("fine-tunes", "show", "mine", "--json").out)
+        followed = crucible("fine-tunes", "follow", "mine")
     info = fine_tunes.find("mine")
     told = [step.loss for step in fine_tunes.steps(info.row.id, 0)]
     fine_tunes.database.close()
 
-    assert refused.code == 1
-    assert "no worker serves the queue fine_tune" in refused.err
-    assert followed.code == 0, followed.err
+    assert unproved.code == 1
+    assert "nobody would prove it: no worker serves the queue evaluation" in unproved.err
     assert told == losses(STEPS)
     starts = [int(note.removeprefix("goes on from step ")) for note in info.row.notes]
     first, second, third = starts
@@ -93,3 +129,18 @@ def test_other_workers_go_on_from_the_last_checkpoint(
     assert third in (10, 15)
     # what only a killed training needs is not kept
     assert not list((tmp_path / "third" / "fine-tunes").glob("*/output"))
+    _demand_proof(found, followed)
+
+
+def _demand_proof(found: dict[str, Any], followed: Said) -> None:
+    # the scripted trainer's model says what its base says, and with equal settings nothing differs
+    assert [
+        (part["role"], part["effect"], part["new"]["challenges"]) for part in found["proof"]
+    ] == [
+        ("private", 0.0, 2),
+        ("elsewhere", 0.0, 3),
+    ]
+    assert "better on this codebase?" in found["answer"]
+    assert "worse elsewhere" in found["answer"]
+    assert followed.code == 0, followed.err
+    assert "its corpus shares 0 of 3 challenges with elsewhere" in followed.out

@@ -67,6 +67,20 @@ def test_who_runs_foreign_programs_reaches_redis_alone() -> None:
     assert artifacts.endswith(":ro")
 
 
+def test_who_trains_reaches_redis_alone_and_needs_no_privilege_for_its_gpus() -> None:
+    service = services()["worker-fine-tune"]
+    (network,) = service["networks"]
+    members = {name for name, one in services().items() if network in one["networks"]}
+
+    assert compose_file()["networks"][network] == {"internal": True}
+    assert members == {"worker-fine-tune", "redis", "prometheus"}
+    (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    assert service["secrets"] == ["broker_url_fine_tune"]
+    # its checkpoints and adapters go there
+    assert "artifacts:/artifacts" in service["volumes"]
+
+
 def test_nothing_is_published_beyond_this_host() -> None:
     published = {name: one["ports"] for name, one in services().items() if "ports" in one}
 
@@ -110,6 +124,7 @@ def test_every_secret_is_made_and_given_to_those_that_read_it(tmp_path: Path) ->
         "default",
         "evaluation",
         "generation",
+        "fine_tune",
     ]
     assert password not in users
     assert f"#{hashlib.sha256(password.encode()).hexdigest()} " in users

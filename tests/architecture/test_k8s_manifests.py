@@ -82,7 +82,7 @@ def test_every_workload_is_the_compose_files(name: str) -> None:
     (container,) = _pod(name)["containers"]
     compared = services()[name]
 
-    if container["image"] == "codecrucible":
+    if container["image"] in ("codecrucible", "codecrucible-train"):
         parse(container["args"])
         # a secret is a folder here and a file there
         args = [re.sub(r"(/run/secrets)/\w+(?=/)", r"\1", word) for word in container["args"]]
@@ -139,6 +139,8 @@ def test_who_runs_foreign_programs_reaches_redis_and_names_alone() -> None:
 
     assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert _ways_out("worker-evaluation") == {"names": {53}, "to-redis": {6379}}
+    # each other, on any port
+    assert _ways_out("worker-fine-tune") == {"names": {53}, "to-redis": {6379}, "gangs": set()}
     assert _ways_out("controller") == {"names": {53}, "to-redis": {6379}, "to-postgres": {5432}}
     assert _ways_out("redis") == _ways_out("postgres") == {"names": {53}}
 

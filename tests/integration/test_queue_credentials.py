@@ -18,7 +18,7 @@ from redis.exceptions import NoPermissionError
 import services
 from commandline import Crucible, at_home
 from source_tree import ROOT
-from worker_hosts import Marks, python_path, until, working
+from worker_hosts import TESTS, Marks, python_path, until, working
 
 #: a worker's Python, when a silent worker is missed after a second instead of half a minute
 IMPATIENT = """
@@ -29,6 +29,9 @@ membership.BEAT_SECONDS = 0.2
 """
 
 KINDS = ("evaluation", "generation")
+
+#: which kind each one tries to be
+OTHERS = {"evaluation": "generation", "generation": "evaluation", "fine_tune": "evaluation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +164,9 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("own", KINDS)
+@pytest.mark.parametrize("own", OTHERS)
 def test_nothing_of_anybody_else_can_be_read_or_written(guarded: Guarded, own: str) -> None:
-    (other,) = set(KINDS) - {own}
+    other = OTHERS[own]
     allowed = []
     with guarded.client(own) as client:
         for name, words in FORBIDDEN.items():
@@ -181,6 +184,33 @@ def test_nothing_of_anybody_else_can_be_read_or_written(guarded: Guarded, own: s
         assert client.lpush("controller", "an answer") == 1
         client.lpush(own, "handed back")
         assert client.brpop(own, 1) == (own.encode(), b"handed back")
+
+
+#: a worker's Python, where trainings are scripted
+SCRIPTED = f"""
+import sys
+from crucible_workers import fine_tune
+fine_tune.TRAINER = (sys.executable, {str(TESTS / "scripted_trainer.py")!r}, "0", "well")
+"""
+
+
+def test_a_model_is_trained_by_a_worker_that_may_do_no_more(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("length", "width"):
+        (tree / f"{name}.py").write_text(f"def {name}(one):\n    return one['{name}'] * 2\n" * 9)
+    words = ("--model", "nano", "--directory", str(tree), "--new-model-name", "mine", "--no-proof")
+    own = guarded.only("fine_tune")
+    with (
+        working(guarded.crucible, "--queues", "fine_tune", loading=SCRIPTED, **own) as training,
+        working(guarded.crucible, "--queues", "controller"),
+    ):
+        said = guarded.crucible("fine-tune", *words)
+        assert said.code == 0, said.err + "\n".join(training.lines)
+        assert training.end() == 0
+    assert not any("permission" in line.lower() for line in training.lines), training.lines
 
 
 def test_only_those_who_judge_know_the_shared_verdicts(guarded: Guarded) -> None:

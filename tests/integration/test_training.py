@@ -83,6 +83,14 @@ def test_a_training_gains_and_its_record_says_what(bench: Bench, whole: str) -> 
     assert any("as StarCoder2, Granite write it" in note for note in record.notes)
 
 
+def test_it_uses_about_the_memory_that_was_foretold(bench: Bench, whole: str) -> None:
+    (note,) = [one for one in bench.record(whole).notes if "rows at once" in one]
+    foretold = float(note.partition("about ")[2].partition(" GiB")[0])
+    used = max(step.memory_bytes or 0 for step in bench.steps(whole).values()) / 2**30
+
+    assert used == pytest.approx(foretold, rel=0.25)
+
+
 def test_the_held_out_loss_is_what_the_plain_way_finds(bench: Bench, whole: str) -> None:
     record = bench.record(whole)
     ways = (str(bench.base), str(bench.adapter(whole)), str(bench.corpus))
@@ -198,7 +206,7 @@ def test_every_method_trains(bench: Bench, method: Method) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "code", "words"),
     [
-        ("cramped", {"memory_gib": 0.01}, 1, ("needs 0.1", "0.01 GiB are free", "micro_batch: 1")),
+        ("cramped", {"memory_gib": 0.01}, 1, ("needs 0.", "0.01 GiB are free", "micro_batch: 1")),
         ("diverging", {"learning_rate": 1e30}, 1, ("no longer a number", "learning_rate")),
         ("short", {"sequence_tokens": 64}, 2, ("fit no row of 64", "sequence_tokens")),
         ("uneven", {"micro_batch": 3}, 2, ("micro_batch 3 does not divide",)),
@@ -241,7 +249,7 @@ def test_what_is_no_model_is_told_apart(bench: Bench) -> None:
         assert bench.host.run(bench.job(f"base-{name}", base=base)) == 2
         line = bench.last_word(f"base-{name}")
         assert line.startswith(f"error: {base}")
-    assert "hf download" in bench.last_word("base-nowhere")
+    assert "is no directory on this host" in bench.last_word("base-nowhere")
 
 
 def test_fill_in_the_middle_is_refused_where_it_cannot_be(bench: Bench) -> None:

@@ -45,6 +45,7 @@ from crucible_tasks.fine_tuning import (
 )
 from crucible_tasks.recipe import Recipe
 from crucible_workers.control_leases import LEASE_SECONDS, SILENT_SECONDS, IsHeld
+from crucible_workers.control_proofs import begin_proof
 from crucible_workers.control_tickets import Tickets
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ class FineTunes:
                 created_at=self.now(),
             ),
         )
+        begin_proof(connection, row, self.now(), starts=self.adopts)
         return replace(
             row,
             state=FineTuneState.FINISHED,

@@ -69,6 +69,9 @@ def command(
     else:
         _show((run_a, run_b), scores, voice)
         voice.answer(f"\n{found.sentence}")
+        for name, one in zip("AB", (run_a, run_b), strict=True):
+            if one.run.registered is not None:
+                voice.answer(f"{name}: {one.run.registered.sentence}")
         _tell_cost((run_a, run_b), voice)
     if gate is not None:
         _demand(run_b, score(counts_b, gate.k), gate)
@@ -155,13 +158,14 @@ def _cost_object(one: RunSummary) -> dict[str, object]:
 def _plain(
     found: Comparison, runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score]
 ) -> dict[str, object]:
-    from crucible_api.cli.report import score_object
+    from crucible_api.cli.report import registered_object, score_object
 
     sides = {
         name: {
             "run": one.run.id,
             "model": one.run.model,
             "caution": one.run.caution,
+            "registered": registered_object(one.run),
             "dataset": one.run.dataset,
             "prompt": one.run.prompt,
             "isolation": one.isolation,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from crucible_api.cli import proving
 from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo, FineTunes
-    from crucible_api.proof import PartFound, Proof
+    from crucible_api.fine_tunes import FineTuneInfo
+    from crucible_api.proof import PartFound
     from crucible_api.runs import Runs
     from crucible_tasks.fine_tuning import AdapterRecord
+    from crucible_tasks.proof import Proof
 
 COLUMNS = (
     Column("challenges", style="bold"),
@@ -24,20 +26,18 @@ COLUMNS = (
 )
 
 
-def conclude(fine_tunes: FineTunes, info: FineTuneInfo, voice: Voice) -> None:
+def conclude(info: FineTuneInfo, voice: Voice, *, is_mine: bool = True) -> None:
     """Prove a finished fine-tune as it was wished, needing workers, and print what it came to.
 
     Raises RunIncomplete when a proof lacks verdicts.
     """
     from crucible_api.runs import open_runs
 
-    runs = open_runs(current())
-    name = info.row.name
-    voice.talk(f"registered: crucible benchmark --model {name}")
-    proof = _proof(info)
+    voice.talk(f"registered: crucible benchmark --model {info.row.name}")
+    proof = proving.proof_of(info)
     if proof is not None:
-        proof = _proved(fine_tunes, runs, info, proof, voice)
-    show(runs, info, proof, voice)
+        proving.prove(info, proof, voice, is_mine=is_mine)
+    show(open_runs(current()), info, proof, voice)
 
 
 def show(runs: Runs, info: FineTuneInfo, proof: Proof | None, voice: Voice) -> None:
@@ -51,7 +51,8 @@ def show(runs: Runs, info: FineTuneInfo, proof: Proof | None, voice: Voice) -> N
     if found:
         voice.table(COLUMNS, [_row(one, proof.n if proof else 1) for one in found])
         voice.answer("")
-    voice.answer(_words(info, found))
+    lines = (_words(info, found), *_overlaps(found), proving.standing(info, proof))
+    voice.answer("\n".join(line for line in lines if line))
 
 
 def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
                 "dataset": one.part.name,
                 "base_run": one.part.base_run,
                 "new_run": one.part.new_run,
+                "shared_with_corpus": one.part.shared,
                 "base": asdict(one.base),
                 "new": asdict(one.new),
                 **asdict(one.comparison),
@@ -95,50 +97,15 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
     }
 
 
-def proof_of(info: FineTuneInfo) -> Proof | None:
-    """What was wished for, and by which runs it is proved."""
-    return _proof(info)
+def _overlaps(found: Sequence[PartFound]) -> list[str]:
+    """What the new model has seen of what it answers."""
+    from crucible_tasks.registered import overlap_sentence
 
-
-def _proof(info: FineTuneInfo) -> Proof | None:
-    import msgspec
-
-    from crucible_api.proof import Proof
-
-    return None if info.row.proof is None else msgspec.convert(info.row.proof, Proof)
-
-
-def _proved(
-    fine_tunes: FineTunes, runs: Runs, info: FineTuneInfo, proof: Proof, voice: Voice
-) -> Proof:
-    """Have all runs of a proof done; those that are there already go on."""
-    import msgspec
-
-    from crucible_api import proof as proofs
-    from crucible_api.cli import following
-    from crucible_api.cli.model_choice import describe
-    from crucible_api.fine_tunes import base_spec, spec_of
-
-    assert info.adapter is not None
-    if not proof.run_ids:
-        base, new = describe(base_spec(info.adapter)), describe(spec_of(info.adapter))
-        proof = proofs.planned(runs, proof, base, new)
-        fine_tunes.note_proof(info.row.id, msgspec.to_builtins(proof))
-    wanted = [one for one in proof.run_ids if not _is_finished(runs, one)]
-    voice.talk("the proof: base and new model on the same challenges, with equal settings")
-    with following.stoppable(runs, wanted, voice):
-        begin = runs.resume if current().is_embedded else None
-        if begin is None:
-            for run_id in wanted:
-                runs.resume(run_id)
-        if wanted:
-            following.follow(runs, wanted, voice, begin=begin, name="the proof")
-    following.demand([runs.summary(run_id) for run_id in proof.run_ids], None)
-    return proof
-
-
-def _is_finished(runs: Runs, run_id: str) -> bool:
-    return runs.progress(run_id).state == "finished"
+    return [
+        overlap_sentence(one.part.shared, one.comparison.challenges, one.part.name)
+        for one in found
+        if one.part.shared is not None
+    ]
 
 
 def _words(info: FineTuneInfo, found: Sequence[PartFound]) -> str:

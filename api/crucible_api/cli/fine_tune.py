@@ -114,7 +114,7 @@ def _recipe(file: str | None, base: str, flags: dict[str, Any]) -> Recipe:
 def _carry_out(
     fine_tunes: FineTunes, wish: Any, base: str, recipe: Recipe, voice: Voice, *, is_detached: bool
 ) -> None:
-    from crucible_api.cli import conclusion, training_watch
+    from crucible_api.cli import conclusion, proving, training_watch
     from crucible_api.cli.fine_tune_inputs import gather
     from crucible_api.cli.hands import judging_hands
 
@@ -122,6 +122,7 @@ def _carry_out(
         inputs = gather(wish, base, voice)
         fine_tune_id = fine_tunes.plan(_plan(wish, recipe, inputs))
         voice.talk(f"fine-tune {fine_tune_id}: {wish.model} on {wish.directory} as {wish.name}")
+        proving.prepare(fine_tunes, fine_tune_id)
         if is_detached:
             fine_tunes.start(fine_tune_id)
             _leave(fine_tune_id, wish.name, voice)
@@ -129,7 +130,7 @@ def _carry_out(
         with training_watch.stoppable(fine_tunes, fine_tune_id, voice):
             fine_tunes.start(fine_tune_id)
             info = training_watch.follow(fine_tunes, fine_tune_id, voice)
-        conclusion.conclude(fine_tunes, info, voice)
+        conclusion.conclude(info, voice)
 
 
 def _plan(wish: Any, recipe: Recipe, inputs: Inputs) -> FineTunePlan:
@@ -151,4 +152,4 @@ def _leave(fine_tune_id: str, name: str, voice: Voice) -> None:
         voice.data({"fine_tune": fine_tune_id, "name": name})
     else:
         voice.answer(fine_tune_id)
-    voice.talk(f"trains on the cluster; crucible fine-tunes follow {fine_tune_id}")
+    voice.talk(f"trains on the cluster, and is proved there; crucible fine-tunes show {name}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli import corpus_build, corpus_report
 from crucible_api.cli.output import Voice, plural
-from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.errors import CrucibleError, InvalidInput, NoWorker
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ class Inputs:
 def check(wish: Wish, fine_tunes: FineTunes) -> str:
     """The weights to train. Raises InvalidInput, or NoWorker where nobody would train."""
     from crucible_tasks.base_weights import base_weights
-    from crucible_tasks.fine_tuning import QUEUE
     from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
 
@@ -88,10 +87,30 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     if current().is_embedded:
         _require_trainer()
     else:
-        from crucible_tasks.served import demand_worker
-
-        demand_worker(QUEUE)
+        _demand_workers(wish, base)
     return base
+
+
+def _demand_workers(wish: Wish, base: str) -> None:
+    """Raise NoWorker where nobody would train, or answer and judge what is to be proved."""
+    from crucible_tasks import evaluation
+    from crucible_tasks.capability import IN_PROCESS
+    from crucible_tasks.fine_tuning import NANO, QUEUE
+    from crucible_tasks.generation import QUEUE as ANSWERING
+    from crucible_tasks.served import demand_worker
+
+    demand_worker(QUEUE)
+    if wish.no_proof:
+        return
+    try:
+        demand_worker(evaluation.QUEUE)
+        demand_worker(ANSWERING if base == NANO else IN_PROCESS)
+    except NoWorker as error:
+        raise NoWorker(
+            f"nobody would prove it: {error.message}",
+            hint="start workers for generation, with codecrucible[train], and for evaluation, or "
+            "leave the proof out with --no-proof",
+        ) from error
 
 
 def gather(wish: Wish, base: str, voice: Voice) -> Inputs:
@@ -108,7 +127,9 @@ def gather(wish: Wish, base: str, voice: Voice) -> Inputs:
     corpus = _corpus(wish, private, voice)
     data = encode(corpus)
     store.put(data)
-    wished = None if wish.no_proof else proof.wished(store, wish.proof_n, private, elsewhere)
+    wished = None
+    if not wish.no_proof:
+        wished = proof.wished(store, wish.proof_n, digest(data), private, elsewhere)
     import msgspec
 
     manifest = {

@@ -20,6 +20,7 @@ COMMANDS = (
     Listed("follow", "watch one until it is done and proved", f"{_HERE}.fine_tunes_follow"),
     Listed("stop", "stop one after a checkpoint", f"{_HERE}.fine_tunes_stop"),
     Listed("resume", "go on from the last checkpoint", f"{_HERE}.fine_tunes_resume"),
+    Listed("remove", "forget one and its model, and free the name", f"{_HERE}.fine_tunes_remove"),
 )
 
 EPILOG = f"""\b
@@ -27,6 +28,7 @@ Examples:
   crucible fine-tunes list
   crucible fine-tunes show my-project-codellama
   crucible fine-tunes resume latest
+  crucible fine-tunes remove my-project-codellama
 
 {HELP}
 """

@@ -34,4 +34,4 @@ def command(voice: Voice, *, name: str) -> None:
         interruption.say(interrupt, f"still training; {stop}", voice)
         raise
     with judging_hands(voice):
-        conclusion.conclude(fine_tunes, info, voice)
+        conclusion.conclude(info, voice, is_mine=current().is_embedded)

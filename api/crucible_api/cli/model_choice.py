@@ -72,7 +72,7 @@ def describe(spec: str, voice: Voice | None = None) -> ModelIdentity:
     router = find_router(parse(spec), voice)
     if router is not None:
         return frozen_identity(router)
-    return answering(_registered(spec, voice))
+    return answering(resolved(spec, voice))
 
 
 def answering(spec: str) -> ModelIdentity:
@@ -140,7 +140,7 @@ def registered_spec(spec: str) -> str | None:
     return str(replace(parse(spec_of(adapter)), style=wanted.style))
 
 
-def _registered(spec: str, voice: Voice | None) -> str:
+def resolved(spec: str, voice: Voice | None = None) -> str:
     """The spec, or that of the model which is registered under this name."""
     from crucible_tasks.model_spec import parse
 

@@ -22,13 +22,16 @@ EPILOG = """\b
 Examples:
   crucible models export hf:BASE+ADAPTER --to safetensors -o merged/     one directory, merged
   crucible models export hf:BASE+ADAPTER --to gguf -o out/ --quantize q8_0
-  crucible models export hf:BASE+ADAPTER --to gguf -o out/ --adapter-only
+  crucible models export my-project-codellama --to gguf -o out/ --adapter-only
   crucible models export hf:BASE+ADAPTER --to ollama --name mine --base codellama:7b
   crucible models export hf:BASE+ADAPTER --to ollama --name mine         merged, no base needed
+  crucible models export hf:BASE+ADAPTER --to vllm --name mine --url HOST:8000 -o /shared/mine
 
 \b
 Ways to Ollama: with --base, the adapter goes onto that model; where it cannot (DoRA, layers of its
-own), or without --base, the merged weights are uploaded. What was done is said.
+own), or without --base, the merged weights are uploaded. A vLLM that is running reads the adapter
+from --output, where it must allow that. llama.cpp takes it when it is started: --adapter-only makes
+the file for llama-server --lora. What was done is said.
 """
 
 
@@ -38,12 +41,12 @@ own), or without --base, the merged weights are uploaded. What was done is said.
     "--to",
     "target",
     required=True,
-    type=click.Choice(["safetensors", "gguf", "ollama"]),
+    type=click.Choice(["safetensors", "gguf", "ollama", "vllm"]),
     help="What the weights become.",
 )
 @click.option("-o", "--output", metavar="DIR", help="The directory to make; not for ollama.")
-@click.option("--name", "tag", metavar="TAG", help="The model's name in Ollama.")
-@click.option("--url", metavar="URL", help="The Ollama server.  [default: OLLAMA_HOST, or here]")
+@click.option("--name", "tag", metavar="TAG", help="The model's name in Ollama or vLLM.")
+@click.option("--url", metavar="URL", help="The server.  [default for ollama: here]")
 @click.option("--base", metavar="NAME", help="The model of that Ollama the adapter belongs to.")
 @click.option(
     "--quantize",
@@ -67,20 +70,21 @@ def command(
     numbers: str,
     adapter_only: bool,
 ) -> None:
-    """Write MODEL, an hf: spec, as safetensors, as GGUF or into an Ollama server, on this host.
+    """Write MODEL, a fine-tune's name or an hf: spec, as safetensors, as GGUF or into Ollama.
 
-    The export is asked afterwards: its greedy answers are compared with those of the weights.
+    It is done on this host. The export is asked afterwards: its greedy answers are compared with
+    those of the weights.
     """
     from crucible_tasks.model_export import ExportJob, Numbers, Target
     from crucible_tasks.model_spec import normalise_url
 
-    _check(target, output, tag, is_adapter_only=adapter_only)
+    _check(target, output, tag, url, is_adapter_only=adapter_only)
     job = ExportJob(
-        model=model,
+        model=_weights(model),
         target=Target(target),
         output=output,
         tag=tag,
-        url=url and normalise_url(url, ""),
+        url=url and normalise_url(url, "/v1" if target == "vllm" else ""),
         base=base,
         numbers=Numbers(numbers),
         adapter_only=adapter_only,
@@ -96,9 +100,25 @@ def command(
         _tell(voice, report)
 
 
-def _check(target: str, output: str | None, tag: str | None, *, is_adapter_only: bool) -> None:
-    if target == "ollama" and tag is None:
-        raise click.UsageError("--to ollama wants --name TAG")
+def _weights(model: str) -> str:
+    """The hf: spec of what is to be exported: the toy's weights and a fine-tune's have one too."""
+    from crucible_api.cli.model_choice import resolved
+    from crucible_tasks.fine_tuning import NANO
+    from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
+
+    spec = parse(resolved(model))
+    if spec.kind is not ModelKind.NANO:
+        return str(spec)
+    return str(ModelSpec(ModelKind.HF, spec.name or NANO, adapter=spec.adapter))
+
+
+def _check(
+    target: str, output: str | None, tag: str | None, url: str | None, *, is_adapter_only: bool
+) -> None:
+    if target in ("ollama", "vllm") and tag is None:
+        raise click.UsageError(f"--to {target} wants --name TAG")
+    if target == "vllm" and url is None:
+        raise click.UsageError("--to vllm wants --url URL")
     if target != "ollama" and output is None:
         raise click.UsageError(f"--to {target} wants --output DIR")
     if output is not None and Path(output).exists():

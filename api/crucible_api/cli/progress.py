@@ -1,8 +1,4 @@
-"""Progress on stderr: a bar on a terminal, otherwise a line per 10 % or 30 seconds.
-
-The bar is drawn with a carriage return and blanks only, so it holds under NO_COLOR too and leaves
-the terminal in order however the program ends.
-"""
+"""Progress on stderr: a bar on a terminal, otherwise a line per 10 % or 30 seconds."""
 
 from __future__ import annotations
 
@@ -18,6 +14,7 @@ import click
 
 from crucible_api.cli.output import Voice, duration
 from crucible_api.cli.pace import Pace
+from crucible_api.cli.status_line import StatusLine
 
 #: where nothing overwrites itself, a log should stay readable
 LINE_EVERY_SHARE = 0.1
@@ -58,7 +55,7 @@ class Meter:
         self._pace = Pace()
         self._last_share = 0.0
         self._last_time = self._started
-        self._width = 0
+        self._bar_line = StatusLine()
         self._done = ""
 
     def __enter__(self) -> Self:
@@ -78,9 +75,7 @@ class Meter:
 
     def wipe(self) -> None:
         """Take the bar away, the cursor back in the first column."""
-        if self._width:
-            self._terminal.write(f"\r{' ' * self._width}\r")
-            self._width = 0
+        self._bar_line.wipe()
 
     def show(self, standing: Standing, *, done: str = "") -> None:
         """Say it if it is time to; `done` tells how many of several runs are."""
@@ -88,7 +83,7 @@ class Meter:
         now = self._clock()
         self._pace.note(now, standing.judged)
         if self._voice.has_bar:
-            if now - self._last_time >= BAR_EVERY_SECONDS or not self._width:
+            if now - self._last_time >= BAR_EVERY_SECONDS or not self._bar_line.is_there:
                 self._last_time = now
                 self._write(self._bar(standing))
         elif self._is_due(standing, now):
@@ -127,12 +122,11 @@ class Meter:
 
     def _write(self, text: str) -> None:
         shown = text[: _columns() - 1]
-        blanks = " " * (self._width - len(shown))
-        self._width = len(shown)
-        if self._voice.paints(self._terminal):
-            shown = click.style(shown[:_BAR_CELLS], fg="green") + shown[_BAR_CELLS:]
-        self._terminal.write(f"\r{shown}{blanks}")
-        self._terminal.flush()
+        self._bar_line.draw(shown, _green if self._voice.paints(self._terminal) else str)
+
+
+def _green(text: str) -> str:
+    return click.style(text[:_BAR_CELLS], fg="green") + text[_BAR_CELLS:]
 
 
 class _Above:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli import routing_report
@@ -42,6 +42,8 @@ def show(summaries: Sequence[RunSummary], voice: Voice, *, output: str | None = 
         for score in summary.scores:
             if score.reason:
                 voice.answer(f"{prefix}pass@{score.k} is not known: {score.reason}")
+        if summary.run.registered is not None:
+            voice.answer(f"{prefix}{summary.run.registered.sentence}")
     for summary in summaries:
         if summary.routing is not None:
             voice.answer("")
@@ -69,6 +71,7 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
         "priority": run.priority,
         "model": run.model,
         "caution": run.caution,
+        "registered": registered_object(run),
         "dataset": run.dataset,
         "grader": run.grader,
         "n": run.n,
@@ -90,6 +93,12 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
         "manifest": summary.manifest,
         **({} if summary.routing is None else {"router": routing_report.plain(summary.routing)}),
     }
+
+
+def registered_object(run: RunInfo) -> dict[str, Any] | None:
+    """Which fine-tune made the model, and what its corpus shares with the run's challenges."""
+    made = run.registered
+    return None if made is None else {**asdict(made), "sentence": made.sentence}
 
 
 def _gap_object(gap: Gap) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from crucible_api.cli.output import Voice
+from crucible_api.cli.status_line import StatusLine
 
 #: in a log; work that is done before the first one needs no line
 _LINE_EVERY_SECONDS = 5.0
@@ -26,7 +26,7 @@ class Steps:
         self._voice = voice
         self._clock = clock
         self._last = clock()
-        self._width = 0
+        self._line = StatusLine()
 
     def __enter__(self) -> Self:
         return self
@@ -37,8 +37,7 @@ class Steps:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._width:
-            sys.stderr.write(f"\r{' ' * self._width}\r")
+        self._line.wipe()
 
     def tell(self, step: str, done: int, of: int) -> None:
         """So many of so many parts of a step are done."""
@@ -51,6 +50,4 @@ class Steps:
         if not self._voice.has_bar:
             self._voice.talk(line)
             return
-        sys.stderr.write(f"\r{line}{' ' * (self._width - len(line))}")
-        sys.stderr.flush()
-        self._width = len(line)
+        self._line.draw(line)

@@ -11,6 +11,7 @@ from crucible_api.cli import options
 from crucible_api.cli.output import Column, Voice, plural
 from crucible_api.cli.report import (
     prompt_part,
+    registered_object,
     score_object,
     score_part,
     score_text,
@@ -64,6 +65,9 @@ def command(voice: Voice, *, sweep: str, k: int | None) -> None:
     _show_table(summary.runs, voice)
     voice.answer("")
     voice.answer(f"sweep {summary.info.id}: {sweeps_list.states_text(summary.info)}")
+    for one in summary.runs:
+        if one.run.registered is not None:
+            voice.answer(f"{one.run.id}: {one.run.registered.sentence}")
     for best in summary.best:
         voice.answer("\n".join(_sentences(best, summary)))
 
@@ -129,6 +133,7 @@ def _run_object(one: SweepRun) -> dict[str, object]:
         "priority": run.priority,
         "model": run.model,
         "caution": run.caution,
+        "registered": registered_object(run),
         "dataset": run.dataset,
         "n": run.n,
         "temperature": run.temperature,

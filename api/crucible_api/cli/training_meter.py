@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from crucible_api.cli.output import Voice, duration
 from crucible_api.cli.progress import BAR_EVERY_SECONDS, LINE_EVERY_SECONDS, LINE_EVERY_SHARE
+from crucible_api.cli.status_line import StatusLine
 
 if TYPE_CHECKING:
     from crucible_infra.database.fine_tunes import StepRow
@@ -33,7 +33,7 @@ class TrainingMeter:
         self._held_out: float | None = None
         self._told_at = clock()
         self._told_share = 0.0
-        self._width = 0
+        self._line = StatusLine()
 
     def __enter__(self) -> Self:
         return self
@@ -44,16 +44,16 @@ class TrainingMeter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._wipe()
+        self._line.wipe()
 
     def say(self, text: str) -> None:
         """Tell something above the line."""
-        self._wipe()
+        self._line.wipe()
         self._voice.talk(text)
 
     def warn(self, text: str) -> None:
         """Tell something above the line that must not be missed."""
-        self._wipe()
+        self._line.wipe()
         self._voice.warn(text)
 
     def hear(self, steps: Iterable[StepRow]) -> None:
@@ -109,11 +109,4 @@ class TrainingMeter:
     def _draw(self) -> None:
         full = round(_BAR_CELLS * self._share)
         text = f"{'█' * full}{'░' * (_BAR_CELLS - full)} {self._text()}"[:_COLUMNS]
-        sys.stderr.write(f"\r{text}{' ' * max(0, self._width - len(text))}")
-        sys.stderr.flush()
-        self._width = len(text)
-
-    def _wipe(self) -> None:
-        if self._width:
-            sys.stderr.write(f"\r{' ' * self._width}\r")
-            self._width = 0
+        self._line.draw(text)

@@ -37,6 +37,13 @@ def find_adapter(connection: Connection, name: str) -> AdapterRow | None:
     return None if row is None else AdapterRow(**row)
 
 
+def adapter_of_artifact(connection: Connection, artifact: str) -> AdapterRow | None:
+    """The first model that was registered with these files; a training repeated makes the same."""
+    query = select(adapters).where(adapters.c.artifact == artifact).order_by(adapters.c.created_at)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else AdapterRow(**row)
+
+
 def adapters_of(connection: Connection, fine_tune_ids: Sequence[str]) -> dict[str, AdapterRow]:
     """What these fine-tunes made, by their ids."""
     query = select(adapters).where(adapters.c.fine_tune_id.in_(fine_tune_ids))

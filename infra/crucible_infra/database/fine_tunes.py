@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy
 from sqlalchemy import Connection, Select, func, or_, select
 
-from crucible_infra.database.tables import fine_tunes, training_steps
+from crucible_infra.database.tables import adapters, fine_tunes, training_steps
 from crucible_infra.database.upsert import insert_or_update
 
 
@@ -113,6 +113,23 @@ def update_fine_tune(connection: Connection, fine_tune_id: str, **values: object
     """Change some columns of a fine-tune."""
     query = sqlalchemy.update(fine_tunes).where(fine_tunes.c.id == fine_tune_id)
     connection.execute(query.values(**values))
+
+
+def delete_fine_tune(connection: Connection, fine_tune_id: str) -> None:
+    """Forget a fine-tune, with its steps and the name of its model."""
+    connection.execute(sqlalchemy.delete(fine_tunes).where(fine_tunes.c.id == fine_tune_id))
+
+
+def artifacts_of_others(connection: Connection, fine_tune_id: str) -> frozenset[str]:
+    """What the other fine-tunes have in the artifact store, and what they are trained from."""
+    columns = (fine_tunes.c.corpus, fine_tunes.c.base, fine_tunes.c.checkpoints)
+    found: set[str] = set()
+    for corpus, base, saved in connection.execute(
+        select(*columns).where(fine_tunes.c.id != fine_tune_id)
+    ):
+        found |= {corpus, base.rpartition(":")[2], *(digest for _, digest in saved)}
+    query = select(adapters.c.artifact).where(adapters.c.fine_tune_id != fine_tune_id)
+    return frozenset(found | set(connection.scalars(query)))
 
 
 def store_steps(connection: Connection, rows: Sequence[StepRow]) -> None:

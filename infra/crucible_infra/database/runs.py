@@ -88,6 +88,12 @@ def newest_runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
     return _newest(connection, select(runs), limit)
 
 
+def newest_run_of(connection: Connection, source: str, dataset_digest: str) -> RunRow | None:
+    """The last run of this model on these challenges."""
+    query = select(runs).where(runs.c.source == source, runs.c.dataset_digest == dataset_digest)
+    return next(iter(_newest(connection, query, 1)), None)
+
+
 def running_ids(connection: Connection) -> tuple[str, ...]:
     """The runs that want work done: those of the highest priority first, then the oldest."""
     query = (
@@ -101,6 +107,12 @@ def running_ids(connection: Connection) -> tuple[str, ...]:
 def update_run(connection: Connection, run_id: str, **values: object) -> None:
     """Change some columns of a run."""
     connection.execute(sqlalchemy.update(runs).where(runs.c.id == run_id).values(**values))
+
+
+def delete_unstarted(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Forget those of these runs that were planned and never begun: nothing was asked for them."""
+    never = runs.c.id.in_(run_ids) & (runs.c.state == "planned") & runs.c.started_at.is_(None)
+    connection.execute(sqlalchemy.delete(runs).where(never))
 
 
 def challenges_of(connection: Connection, run_id: str) -> tuple[ChallengeRow, ...]:

@@ -16,8 +16,10 @@ from crucible_workers.exporter import gguf_adapter, gguf_model, parity
 from crucible_workers.exporter.gguf_layout import layout_of
 from crucible_workers.exporter.ollama import Creation, OllamaServer, patience
 from crucible_workers.exporter.ollama_template import PLAIN, chat_template
+from crucible_workers.exporter.vllm import VllmServer
 from crucible_workers.models import style
 from crucible_workers.models.ollama import open_ollama
+from crucible_workers.models.openai_server import open_openai
 from crucible_workers.models.transformers_merge import Merged, answers, merge
 from crucible_workers.models.transformers_weights import Weights, describe
 from crucible_workers.weight_files import CONFIG, locate, read_json
@@ -36,6 +38,8 @@ def export(job: ExportJob) -> ExportReport:
         return _to_ollama(job, spec)
     if job.output is None:
         raise InvalidInput("an export needs a directory")
+    if job.target is Target.VLLM:
+        return _to_vllm(job, spec, Path(job.output).absolute())
     with _new_directory(Path(job.output)) as directory:
         if job.target is Target.SAFETENSORS:
             report = _to_safetensors(job, spec, directory)
@@ -97,6 +101,53 @@ def _to_ollama(job: ExportJob, spec: ModelSpec) -> ExportReport:
         return _asked(job, server, made)
     finally:
         server.close()
+
+
+def _to_vllm(job: ExportJob, spec: ModelSpec, output: Path) -> ExportReport:
+    """The adapter beside a running server's base, which has to be the one it was trained on."""
+    adapter = _adapter(spec)
+    if job.tag is None or job.url is None:
+        raise InvalidInput("an export to vLLM needs a name and a URL")
+    reason = gguf_adapter.reason_against(adapter)
+    if reason is not None:
+        hint = "--to safetensors merges it; serve that"
+        raise InvalidInput(
+            f"vLLM would not read this adapter as it was trained: {reason}", hint=hint
+        )
+    # that they belong to each other
+    describe(spec)
+    server = VllmServer(job.url, patience())
+    try:
+        server.check_free(job.tag)
+        with _new_directory(output) as directory:
+            shutil.copytree(adapter, directory, dirs_exist_ok=True)
+        try:
+            server.load(job.tag, output)
+        except CrucibleError:
+            shutil.rmtree(output, ignore_errors=True)
+            raise
+        return _asked_vllm(job.tag, spec, server, output)
+    finally:
+        server.close()
+
+
+def _asked_vllm(tag: str, spec: ModelSpec, server: VllmServer, output: Path) -> ExportReport:
+    asked = ModelSpec(ModelKind.OPENAI, tag, server.url, style=spec.style)
+    said = answers(spec, parity.PROMPTS, parity.LIMIT)
+    try:
+        model = open_openai(asked, server.url, patience(), server.key)
+        try:
+            # its numbers are those of its own base, which may be quantised
+            found = parity.of_model(model, said, "greedy answers of vLLM")
+        finally:
+            model.close()
+    except CrucibleError:
+        server.unload(tag)
+        shutil.rmtree(output, ignore_errors=True)
+        raise
+    note = f"when it is started again: --lora-modules {tag}={output}"
+    way = "adapter loaded into the running vLLM"
+    return ExportReport(way=way, made=tag, spec=str(asked), parity=found, notes=(note,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,11 +116,18 @@ class HttpClient:
 
     def delete(self, path: str, named: object) -> None:
         """One try to remove what the body names."""
-        content = msgspec.json.encode(named)
+        self._tell("DELETE", path, named, self.patience.metadata)
+
+    def tell(self, path: str, body: object) -> None:
+        """One try to have something done; whatever is answered to it is not read."""
+        self._tell("POST", path, body, self.patience.first_byte)
+
+    def _tell(self, method: str, path: str, body: object, seconds: float) -> None:
+        content = msgspec.json.encode(body)
         headers = {"content-type": "application/json"}
         with self._named_errors():
             answer = self._client.request(
-                "DELETE", self.url + path, content=content, headers=headers
+                method, self.url + path, content=content, headers=headers, timeout=seconds
             )
         if not answer.is_success:
             raise self.faults.of_answer(answer.status_code, answer.headers, answer.content)

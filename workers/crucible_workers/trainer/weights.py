@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -22,10 +20,8 @@ from transformers import (
 from transformers.utils import logging
 
 from crucible_infra.errors import InvalidInput
-from crucible_tasks.fine_tuning import NANO
 from crucible_tasks.recipe import Method, Recipe
-from crucible_workers.nano import weights_directory
-from crucible_workers.weight_files import weights_digest
+from crucible_workers import weight_files
 
 #: progress bars and advice
 logging.set_verbosity_error()
@@ -42,20 +38,13 @@ class Base:
 
     def digest(self) -> str:
         """One sha256 over the names and contents of the weight files."""
-        return weights_digest(self.directory)
+        return weight_files.weights_digest(self.directory)
 
 
 def find_base(name: str) -> Base:
-    """The model in a directory or in the local hub cache. Raises InvalidInput where none is."""
-    directory = weights_directory() if name == NANO else Path(name)
-    if not directory.is_dir():
-        directory = _cached(name)
-    for needed in ("config.json", "*.safetensors"):
-        if not any(directory.glob(needed)):
-            raise InvalidInput(
-                f"{name} is not a model: it has no {needed}",
-                hint="name a directory with Hugging Face weights, in safetensors",
-            )
+    """The model of a name as `weight_files` knows them. Raises InvalidInput where none is."""
+    directory = weight_files.locate(name)
+    weight_files.check_model(directory, name)
     config = _opened(name, AutoConfig.from_pretrained, directory)
     return Base(directory, config, _opened(name, AutoTokenizer.from_pretrained, directory))
 
@@ -99,16 +88,6 @@ def weights_dtype(recipe: Recipe, device: torch.device) -> torch.dtype:
     if recipe.trains_adapter and computes_in_bfloat16(recipe, device):
         return torch.bfloat16
     return torch.float32
-
-
-def _cached(name: str) -> Path:
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, ValueError) as error:
-        raise InvalidInput(
-            f"{name} is neither a directory nor in the local Hugging Face cache",
-            hint=f"fetch it: hf download {name}",
-        ) from error
 
 
 def _opened(name: str, load_from: Callable[..., Any], directory: Path, **options: Any) -> Any:
