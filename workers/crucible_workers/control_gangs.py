@@ -183,7 +183,7 @@ class Gangs:
         if is_free or own.token == report.token:
             seats[report.member] = _seat(report, now if is_free else own.since, now)
             take_seat(connection, seats[report.member])
-        fresh = [one for one in seats.values() if self._is_fresh(one)]
+        fresh = [seats[member] for member in sorted(seats) if self._is_fresh(seats[member])]
         return self._counted(replace(row, heard_at=now), fresh)
 
     def _counted(

@@ -49,6 +49,8 @@ class Wish:
     proof_datasets: tuple[str, ...]
     proof_n: int
     no_proof: bool
+    #: that train it together
+    hosts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     from crucible_tasks.fine_tuning import QUEUE
     from crucible_tasks.model_spec import parse
 
+    if wish.hosts > 1 and current().is_embedded:
+        raise InvalidInput(
+            f"--hosts {wish.hosts} needs a cluster: without CRUCIBLE_BROKER_URL one process trains",
+            hint="on every host: CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",
+        )
     if not _NAME.fullmatch(wish.name) or wish.name in _RESERVED:
         raise InvalidInput(
             f"a model cannot be called {wish.name!r}",
@@ -89,7 +96,7 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     else:
         from crucible_tasks.served import demand_worker
 
-        demand_worker(QUEUE)
+        demand_worker(QUEUE, wish.hosts)
     return base
 
 
