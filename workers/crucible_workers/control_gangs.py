@@ -115,13 +115,12 @@ class Gangs:
         count = None if self.trainers is None else len(self.trainers())
         with self.database.writing() as connection:
             waiting = lock_waiting_gangs(connection)
-            if any(row.is_gathering for row in waiting):
-                return
-            chosen = _next(waiting, count)
+            gathering = next((row for row in waiting if row.is_gathering), None)
+            chosen = gathering or _next(waiting, count)
             for row in waiting:
                 if row is not chosen:
                     _wait_for(connection, row, _why(row, chosen, count))
-            if chosen is None:
+            if chosen is None or gathering is not None:
                 return
             clear_seats(connection, chosen.id)
             chosen = replace(
@@ -179,29 +178,28 @@ class Gangs:
             # this message was somebody's who is taken for dead
             return failed(row, _vanished(own), self.now()), _GO
         now = self.now()
-        is_free = own is None or not self._is_fresh(own)
-        if is_free or own.token == report.token:
-            seats[report.member] = _seat(report, now if is_free else own.since, now)
+        if own is None or own.token == report.token or not self._is_fresh(own):
+            seats[report.member] = _seat(report, now if own is None else own.since, now)
             take_seat(connection, seats[report.member])
-        fresh = [seats[member] for member in sorted(seats) if self._is_fresh(seats[member])]
-        return self._counted(replace(row, heard_at=now), fresh)
+        taken = [seats[member] for member in sorted(seats)]
+        return self._counted(replace(row, heard_at=now), taken)
 
     def _counted(
-        self, row: FineTuneRow, fresh: Sequence[GangSeat]
+        self, row: FineTuneRow, seats: Sequence[GangSeat]
     ) -> tuple[FineTuneRow, GangOrder]:
         """What so many workers come to: a gang, a wait, or the end of one."""
         now = self.now()
-        if len(fresh) == row.hosts:
-            if problem := _unreachable(fresh):
+        count = sum(map(self._is_fresh, seats))
+        if count == row.hosts:
+            if problem := _unreachable(seats):
                 return failed(row, problem, now), _GO
             row = replace(row, begun_at=now, waits_for=None, given_back=0, gave_back_at=None)
-            return row, _beginning(row, fresh[0])
-        if now - min(one.since for one in fresh) >= _limit(row):
-            log.info("gang_gave_back", fine_tune=row.id, hosts=len(fresh))
+            return row, _beginning(row, seats[0])
+        if now - min(one.since for one in seats) >= _limit(row):
+            log.info("gang_gave_back", fine_tune=row.id, hosts=count)
             row = replace(rested(row), given_back=row.given_back + 1, gave_back_at=now)
             return row, _GO
-        lacking = row.hosts - len(fresh)
-        return replace(row, waits_for=f"{lacking} of {row.hosts} hosts"), _WAIT
+        return replace(row, waits_for=f"{row.hosts - count} of {row.hosts} hosts"), _WAIT
 
     def _is_fresh(self, seat: GangSeat) -> bool:
         return self.now() - seat.heard_at < FRESH_SECONDS

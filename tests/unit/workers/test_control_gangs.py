@@ -12,6 +12,7 @@ from celery.canvas import Signature
 
 from crucible_api.fine_tunes import FineTuneInfo
 from crucible_infra.database import open_database
+from crucible_infra.database.fine_tunes import update_fine_tune
 from crucible_tasks.fine_tuning import (
     EXIT_GANG_BROKEN,
     FineTuneRequest,
@@ -43,8 +44,10 @@ class Floor:
         """Plan and start a gang; what was sent before stays."""
         sent, self.workshop.sent[:] = list(self.workshop.sent), []
         fine_tune_id = self.workshop.begin(name, hosts=hosts)
-        # ids of one second are in no order
         self.wait(1)
+        with self.workshop.database.writing() as connection:
+            # doors know no time but the real one
+            update_fine_tune(connection, fine_tune_id, created_at=self.workshop.clock())
         self.workshop.sent[:0] = sent
         return fine_tune_id
 
