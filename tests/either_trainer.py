@@ -18,7 +18,7 @@ SCRIPTED = 77
 def main(seconds: str, manner: str, path: str) -> int:
     if read_job(Path(path)).recipe.seed == SCRIPTED:
         return scripted_trainer.main(seconds, manner, path)
-    os.execv(sys.executable, [sys.executable, "-m", "crucible_workers.trainer", path])
+    return os.execv(sys.executable, [sys.executable, "-m", "crucible_workers.trainer", path])
 
 
 if __name__ == "__main__":
