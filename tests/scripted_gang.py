@@ -54,8 +54,10 @@ class Gang:
             raise MemberGone from error
 
 
-def meet() -> Gang:
-    """Meet the others where the environment says, as a trainer does."""
+def meet(*, leaves: bool) -> Gang:
+    """Meet the others where the environment says, as a trainer does, or find that one leaves."""
+    if leaves:
+        raise MemberGone
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if size == 1:
         return Gang()

@@ -6,8 +6,9 @@ checkpoints carry, so a training that went on from another place than it left wo
 
 In a gang the first member does so, and the others keep step with it.
 
-MANNER is `well`, `refuse` (says why and ends with 2), `crash` (dies of a signal in step 3) or
-`fall` (dies of a signal the first time it comes to step 7).
+MANNER is `well`, `refuse` (says why and ends with 2), `alone` (as where another of its gang is
+gone), `crash` (dies of a signal in step 3) or `fall` (dies of a signal the first time it comes to
+step 7).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def main(seconds: str, manner: str, path: str) -> int:
         sys.stderr.write("note: it looks\nerror: tiny is not a model (name another)\n")
         return 2
     try:
-        gang = meet()
+        gang = meet(leaves=manner == "alone")
         lead = _lead if gang.rank == 0 else _follow
         return lead(gang, read_job(Path(path)), float(seconds), manner)
     except MemberGone:

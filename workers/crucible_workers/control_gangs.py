@@ -1,4 +1,4 @@
-"""The controller's gangs: which of them may gather hosts, when one is complete, when it gives way.
+"""The controller's gangs: which may gather hosts, when one begins, when it gives them back.
 
 A fine-tune of N hosts begins on all of them or on none. Its N messages wait in the same queue as
 everybody's; whoever takes one holds a host and reports every second, and its seat is written down

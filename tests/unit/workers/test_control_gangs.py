@@ -133,12 +133,19 @@ def test_a_worker_that_is_not_heard_holds_no_seat(floor: Floor) -> None:
     floor.begin("mine", 2)
     requests = floor.take()
     floor.report(requests[0], "w0")
-    # another one is given the message, while the first may only be slow
-    assert floor.report(requests[0], "w2").word is GangWord.WAIT
     floor.wait(FRESH_SECONDS)
     assert floor.report(requests[1], "w1").word is GangWord.WAIT
     assert floor.report(requests[0], "w2").word is GangWord.BEGIN
     assert floor.tell(requests[0], "w0", NEWS).is_over
+
+
+def test_a_seat_that_is_held_is_not_taken(floor: Floor) -> None:
+    floor.begin("mine", 2)
+    requests = floor.take()
+    floor.report(requests[0], "w0")
+    # another one is given the message, while the first may only be slow
+    assert floor.report(requests[0], "w2").word is GangWord.WAIT
+    assert floor.report(requests[1], "w1").address == "10.0.0.0"
 
 
 def test_a_gang_that_does_not_come_together_gives_its_hosts_back(floor: Floor) -> None:
