@@ -59,6 +59,7 @@ batch: 4
 sequence_tokens: 128
 eval_every: 4
 checkpoint_every: 1
+precision: float32
 threads: 1
 """
 
@@ -203,7 +204,8 @@ def test_a_gang_comes_to_the_losses_of_one_process(field: Field) -> None:
         for name in ("loss", "held_out_loss"):
             found, expected = getattr(step, name), getattr(alone[step.step], name)
             assert (found is None) == (expected is None)
-            assert found is None or found == pytest.approx(expected, rel=1e-5)
+            # another order of the same sums, in the fifth digit after eight steps of Adam
+            assert found is None or found == pytest.approx(expected, rel=1e-4)
 
 
 def _alone(field: Field, info: FineTuneInfo) -> dict[int, TrainingStep]:

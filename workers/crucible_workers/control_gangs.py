@@ -246,8 +246,15 @@ def _wait_for(connection: Connection, row: FineTuneRow, text: str) -> None:
 
 def _seat(report: GangReport, since: float, now: float) -> GangSeat:
     return GangSeat(
-        *(report.fine_tune_id, report.member, report.token, report.worker),
-        *(report.host, report.address, report.port, since, now),
+        report.fine_tune_id,
+        report.member,
+        report.token,
+        report.worker,
+        report.host,
+        report.address,
+        report.port,
+        since,
+        now,
     )
 
 
@@ -274,4 +281,4 @@ def _unreachable(seats: Sequence[GangSeat]) -> TrainingFailure | None:
 
 def _limit(row: FineTuneRow) -> float:
     # doubling overflows where nobody would wait so long
-    return min(GATHER_SECONDS * 2 ** min(row.given_back, 32), MOST_GATHER_SECONDS)
+    return min(GATHER_SECONDS * 2.0 ** min(row.given_back, 32), MOST_GATHER_SECONDS)
