@@ -175,13 +175,19 @@ def test_whoever_of_a_gang_is_killed_it_ends_with_the_same_losses(field: Field) 
     for step, member in ((7, 1), (17, 0)):
         field.until_step(fine_tune_id, step)
         field.worker_of(fine_tune_id, member).signal(signal.SIGKILL)
+    field.until_step(fine_tune_id, 23)
+    field.worker_of(fine_tune_id, 1).ask_to_end()
     field.until_over(fine_tune_id)
 
     assert field.losses(fine_tune_id) == losses(STEPS)
     starts = [int(note.rpartition(" ")[2]) for note in field.info(fine_tune_id).row.notes]
-    assert [start % 5 for start in starts] == [0, 0, 0]
-    assert 5 <= starts[1] < 17 <= starts[1] + 15
-    assert starts[2] >= 10
+    first, second, third, fourth = starts
+    # who was killed leaves the last checkpoint that it had time to store
+    assert first == 0
+    assert second in (5, 10)
+    assert third in (10, 15, 20)
+    # who was asked to end has the whole gang leave one
+    assert fourth >= 23
 
 
 def test_a_gang_comes_to_the_losses_of_one_process(field: Field) -> None:
