@@ -4,8 +4,11 @@ It keeps what the real one promises (progress.jsonl, whole checkpoints, the adap
 place, exit codes) and takes SECONDS for a step. Its losses follow from a state that only its
 checkpoints carry, so a training that went on from another place than it left would show it.
 
-MANNER is `well`, `refuse` (says why and ends with 2), `crash` (dies of a signal in step 3) or
-`fall` (dies of a signal the first time it comes to step 7).
+In a gang the first member does so, and the others keep step with it.
+
+MANNER is `well`, `refuse` (says why and ends with 2), `alone` (as where another of its gang is
+gone), `crash` (dies of a signal in step 3) or `fall` (dies of a signal the first time it comes to
+step 7).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from crucible_tasks.fine_tuning import (
     ADAPTER,
     CHECKPOINT,
     CHECKPOINTS,
+    EXIT_GANG_BROKEN,
     EXIT_STOPPED,
     PROGRESS,
     RECORD,
@@ -31,6 +35,7 @@ from crucible_tasks.fine_tuning import (
     TrainingStep,
     read_job,
 )
+from scripted_gang import END, STOP, Gang, MemberGone, meet
 
 _asked: list[int] = []
 
@@ -53,25 +58,43 @@ def main(seconds: str, manner: str, path: str) -> int:
     if manner == "refuse":
         sys.stderr.write("note: it looks\nerror: tiny is not a model (name another)\n")
         return 2
-    job = read_job(Path(path))
+    try:
+        gang = meet(leaves=manner == "alone")
+        lead = _lead if gang.rank == 0 else _follow
+        return lead(gang, read_job(Path(path)), float(seconds), manner)
+    except MemberGone:
+        sys.stderr.write("error: another member of the gang is gone\n")
+        return EXIT_GANG_BROKEN
+
+
+def _follow(gang: Gang, job: TrainingJob, seconds: float, manner: str) -> int:
+    del job, manner
+    while (word := gang.follow(is_asked=bool(_asked))) not in (STOP, END):
+        time.sleep(seconds)
+    return EXIT_STOPPED if word == STOP else 0
+
+
+def _lead(gang: Gang, job: TrainingJob, seconds: float, manner: str) -> int:
     output, steps = Path(job.output), job.recipe.max_steps or 10
     step, state = _last(output / CHECKPOINTS)
     sys.stderr.write(f"note: goes on from step {step}\n")
     if step == 0:
         _tell(output, TrainingStep(0, steps, None, 5.0, None, 0, None, None, 1, 0.0))
     while step < steps:
-        time.sleep(float(seconds))
+        is_over = gang.agree(is_asked=bool(_asked))
+        time.sleep(seconds)
         step += 1
         state = _next(state, step)
         _die(output, manner, step)
         held_out = 5.0 / step if step % 5 == 0 else None
         told = TrainingStep(step, steps, state / 100, held_out, 1e-3, step * 10, 10.0, None, 1, 0.1)
         _tell(output, told)
-        if step % 5 == 0 or _asked:
+        if step % 5 == 0 or is_over:
             _save(output / CHECKPOINTS, step, state)
-        if _asked:
+        if is_over:
             return EXIT_STOPPED
     _finish(output, job, steps)
+    gang.end()
     return 0
 
 

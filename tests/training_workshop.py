@@ -54,11 +54,11 @@ class TrainingWorkshop:
             self.database, self.sent.append, Tickets(), None, adopts=True, now=self.clock
         )
 
-    def begin(self, name: str = "mine", *, steps: int = STEPS) -> str:
+    def begin(self, name: str = "mine", *, steps: int = STEPS, hosts: int = 1) -> str:
         """Plan and start one; its message waits."""
         corpus = self.store.put(b"a corpus\n")
         recipe = Recipe(max_steps=steps)
-        plan = FineTunePlan(name, "hf:tiny", "tiny", corpus, recipe, {}, None)
+        plan = FineTunePlan(name, "hf:tiny", "tiny", corpus, recipe, {}, None, hosts)
         fine_tune_id = self.fine_tunes.plan(plan)
         self.start(fine_tune_id)
         return fine_tune_id

@@ -69,6 +69,8 @@ class FineTunePlan:
     manifest: dict[str, Any]
     #: None where nothing is to be proved
     proof: dict[str, Any] | None
+    #: that train it together
+    hosts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,12 @@ class FineTuneInfo:
     def is_resting(self) -> bool:
         """Whether no worker has it."""
         return self.row.sent_at is None
+
+    @property
+    def waits(self) -> str | None:
+        """What its gang waits for before it can begin, in words; None when for nothing."""
+        is_waiting = self.state == FineTuneState.RUNNING and self.row.waits_for is not None
+        return f"waits for {self.row.waits_for}" if is_waiting else None
 
     @property
     def seconds(self) -> float | None:
@@ -136,6 +144,7 @@ class FineTunes:
             created_at=now,
             proof=plan.proof,
             owner=_owner(),
+            hosts=plan.hosts,
         )
         with self.database.writing() as connection:
             holder = holder_of(connection, plan.name)
@@ -168,6 +177,8 @@ class FineTunes:
                 failures=0,
                 # what is under way in a cluster is told by its next news that it goes on
                 sent_at=row.sent_at if state == FineTuneState.RUNNING else None,
+                begun_at=row.begun_at if state == FineTuneState.RUNNING else None,
+                gave_back_at=row.gave_back_at if state == FineTuneState.RUNNING else None,
                 started_at=time.time(),
                 seconds_before=seconds,
                 finished_at=None,

@@ -154,6 +154,8 @@ class FineTuneRequest:
     recipe: Recipe
     #: how often it was asked for before, sealed: see `tickets`
     attempt: int
+    #: which member of a gang is asked for, from 0; None: one host does it all
+    member: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,10 @@ class TrainingNews:
     adapter: TrainedAdapter | None = None
     failure: TrainingFailure | None = None
     has_stopped: bool = False
+    #: of a gang's member: which, and as whom it reported for duty. The first tells of the training,
+    #: the others only that they are there
+    member: int | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +214,10 @@ class TrainingOrder:
 
     #: False: nobody wants it any more, or another worker has it
     goes_on: bool
-    #: where to go on from
+    #: all that are known now: where to go on from
     checkpoints: tuple[SavedCheckpoint, ...] = ()
+    #: nothing of this attempt is taken any more: not even a checkpoint is of use
+    is_over: bool = False
 
 
 FINE_TUNE = Contract("crucible.fine_tune", QUEUE, FineTuneRequest, control.Done)

@@ -166,6 +166,11 @@ def _refuse(queues: Sequence[str], error: Exception) -> None:
         ) from error
 
 
+def own_name() -> str | None:
+    """This process' name on the roster, if it is a member."""
+    return next((membership.name for membership in _membership), None)
+
+
 def settle() -> None:
     """Settle what lost connections left, if this process is a member."""
     for membership in _membership:

@@ -68,7 +68,8 @@ def _failure(request: object) -> Signature | None:
         case FineTuneRequest():
             # it may have come far between two of those deaths: the controller knows
             failure = TrainingFailure(REASON, is_transient=True)
-            news = TrainingNews(request.fine_tune_id, request.attempt, "", failure=failure)
+            asked = (request.fine_tune_id, request.attempt, "")
+            news = TrainingNews(*asked, failure=failure, member=request.member)
             return STORE_TRAINING.signature(news)
         case _:
             # the controller's own: its reconcile finds what is missing

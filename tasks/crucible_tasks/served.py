@@ -29,16 +29,29 @@ def demand_served(queue: str, model: str) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def demand_worker(queue: str) -> None:
-    """Wait a moment for a worker that takes from this queue. Raises NoWorker, BrokerUnavailable."""
+def demand_worker(queue: str, count: int = 1) -> None:
+    """Wait a moment for so many workers that take from this queue.
+
+    Raises NoWorker and BrokerUnavailable.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while queue not in {queue for line in _present() for queue in line.queues}:
+    while len(there := workers_of(queue)) < count:
         if time.monotonic() > deadline:
-            raise NoWorker(
-                f"no worker serves the queue {queue}",
-                hint=f"on a host that can: crucible worker --queues {queue}",
-            )
+            raise _too_few(queue, len(there), count)
         time.sleep(_LOOK_SECONDS)
+
+
+def workers_of(queue: str) -> frozenset[str]:
+    """The names of the workers that take from this queue now. Raises BrokerUnavailable."""
+    return frozenset(line.member for line in _present() if queue in line.queues)
+
+
+def _too_few(queue: str, there: int, count: int) -> NoWorker:
+    more = f"on a host that can: crucible worker --queues {queue}"
+    if there == 0:
+        return NoWorker(f"no worker serves the queue {queue}", hint=more)
+    serve = "1 worker serves" if there == 1 else f"{there} workers serve"
+    return NoWorker(f"{serve} the queue {queue}, and {count} are asked for", hint=more)
 
 
 def _present() -> tuple[roster.Line, ...]:

@@ -111,6 +111,10 @@ REFUSED = {
         "nothing is left to train on",
     ),
     "a name that means something": (["--model", "nano", "--new-model-name", "nano"], "be called"),
+    "hosts that are not there": (
+        ["--model", "nano", "--hosts", "2"],
+        "--hosts 2 needs a cluster: without CRUCIBLE_BROKER_URL one process trains",
+    ),
     "nobody to leave it to": (["--model", "nano", "--detach"], "--detach needs a cluster"),
 }
 

@@ -78,13 +78,15 @@ from crucible_infra.database.runs import (
 from crucible_infra.database.verdicts import insert_verdicts, judged_indices
 from crucible_infra.errors import DatabaseUnavailable, DiskFull
 from crucible_infra.patience import patiently
-from crucible_tasks import holdings, sending
+from crucible_tasks import fine_tuning, holdings, sending
 from crucible_tasks.celery_app import RECONCILE_SECONDS
 from crucible_tasks.control import RECONCILE, STORE_COMPLETIONS, STORE_VERDICTS, Done, Reconcile
 from crucible_tasks.evaluation import Evaluation, Judgement
 from crucible_tasks.fine_tuning import STORE_TRAINING, TrainingNews, TrainingOrder
+from crucible_tasks.gang import JOIN_GANG, GangOrder, GangReport
 from crucible_tasks.generation import Generation
 from crucible_tasks.planning import RunState
+from crucible_tasks.served import workers_of
 from crucible_workers.control_attempts import (
     News,
     Problem,
@@ -132,6 +134,8 @@ class Controller:
     #: asks for another reconcile soon; a laptop has so few workers that it needs none
     look_again: Callable[[], object] | None = None
     leases: Leases = field(default_factory=Leases)
+    #: the names of the workers that train now; None where nobody can tell
+    trainers: Callable[[], frozenset[str]] | None = None
     tickets: Tickets = field(default_factory=Tickets)
     #: seconds since the epoch
     now: Callable[[], float] = time.time
@@ -143,7 +147,7 @@ class Controller:
         """The part for fine-tunes."""
         return FineTunes(
             *(self.database, self.send, self.tickets, self.leases.is_held),
-            *(self.adopts_runs, self.now, self._own_fine_tunes),
+            *(self.adopts_runs, self.now, self.trainers, self._own_fine_tunes),
         )
 
     def store_completions(self, generation: Generation) -> Done:
@@ -325,6 +329,7 @@ def _open(database_url: str, *, is_embedded: bool) -> Controller:
         adopts_runs=not is_embedded,
         look_again=None if is_embedded else _look_again,
         leases=Leases(None if is_embedded else holdings.are_held),
+        trainers=None if is_embedded else _trainers,
     )
 
 
@@ -332,6 +337,10 @@ def _look_again() -> None:
     # worth nothing after the next regular one
     message = RECONCILE.signature(Reconcile())
     sending.send(message.set(countdown=LOOK_AGAIN_SECONDS, expires=RECONCILE_SECONDS))
+
+
+def _trainers() -> frozenset[str]:
+    return workers_of(fine_tuning.QUEUE)
 
 
 def _controller() -> Controller:
@@ -355,6 +364,12 @@ def store_verdicts(evaluation: Evaluation) -> Done:
 def store_training(news: TrainingNews) -> TrainingOrder:
     """Store what a training tells, and say whether it goes on."""
     return _until_done(lambda: _controller().fine_tunes.store(news))
+
+
+@JOIN_GANG.implement
+def join_gang(report: GangReport) -> GangOrder:
+    """Note that a worker is there for a gang, and say what it is to do."""
+    return _until_done(lambda: _controller().fine_tunes.gangs.join(report))
 
 
 @RECONCILE.implement

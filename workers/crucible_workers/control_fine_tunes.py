@@ -5,6 +5,8 @@ its news must bring the ticket of the last attempt. An attempt ends with an adap
 registered under the fine-tune's name in the same transaction that finishes it, with a failure, with
 a stop, or in silence: a message that nobody has any more is lost, and the next attempt is sent.
 MAX_FAILURES failures in a row without one further step, or one that cannot pass, give it up.
+A fine-tune of several hosts is as many messages, sent and answered for by `control_gangs`; of its
+news those of the first member count, and the other ones' failures.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from sqlalchemy import Connection
 from crucible_infra import log
 from crucible_infra.database import Database
 from crucible_infra.database.adapters import AdapterRow, insert_adapter
-from crucible_infra.database.attempts import MAX_FAILURES
 from crucible_infra.database.fine_tunes import (
     FineTuneRow,
     StepRow,
@@ -44,29 +45,16 @@ from crucible_tasks.fine_tuning import (
     TrainingOrder,
 )
 from crucible_tasks.recipe import Recipe
+from crucible_workers.control_gangs import Gangs
 from crucible_workers.control_leases import LEASE_SECONDS, SILENT_SECONDS, IsHeld
 from crucible_workers.control_proofs import begin_proof
 from crucible_workers.control_tickets import Tickets
+from crucible_workers.control_training_rows import failed, rested, write_row
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
 
 _LOST = TrainingFailure("no answer: the message was lost", is_transient=True)
-
-#: the columns that news change
-_CHANGING = (
-    "state",
-    "attempt",
-    "failures",
-    "reason",
-    "exit_code",
-    "host",
-    "checkpoints",
-    "notes",
-    "sent_at",
-    "heard_at",
-    "finished_at",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +68,14 @@ class FineTunes:
     adopts: bool
     #: seconds since the epoch
     now: Callable[[], float]
+    #: the names of the workers that train now; None where nobody can tell
+    trainers: Callable[[], frozenset[str]] | None = None
     _own: set[str] = field(default_factory=set)
+
+    @property
+    def gangs(self) -> Gangs:
+        """The part for fine-tunes of several hosts."""
+        return Gangs(self.database, self.send, self.tickets, self.trainers, self.now)
 
     def store(self, news: TrainingNews) -> TrainingOrder:
         """Store what a training tells; the answer says whether it goes on."""
@@ -88,9 +83,9 @@ class FineTunes:
             row = lock_fine_tune(connection, news.fine_tune_id)
             if row is None or not self._is_admitted(connection, row, news):
                 log.warning("training_refused", fine_tune=news.fine_tune_id, host=news.host)
-                return TrainingOrder(goes_on=False)
+                return TrainingOrder(goes_on=False, is_over=True)
             row = self._taken(connection, row, news)
-            _write(connection, row)
+            write_row(connection, row)
         if row.sent_at is None:
             self.look_after(row.id)
         goes_on = row.state == FineTuneState.RUNNING and row.sent_at is not None
@@ -108,19 +103,22 @@ class FineTunes:
 
     def look_after(self, fine_tune_id: str) -> None:
         """Send the next attempt where none is under way. Raises BrokerUnavailable."""
-        is_lost = self._is_lost(fine_tune_id)
+        problem = self._problem(fine_tune_id)
         with self.database.writing() as connection:
             row = lock_fine_tune(connection, fine_tune_id)
-            if row is not None and row.sent_at is not None and is_lost:
-                row = self._failed(row, _LOST)
+            if row is not None and row.sent_at is not None and problem is not None:
+                row = failed(row, problem, self.now())
             if row is None:
                 return
-            is_due = row.state == FineTuneState.RUNNING and row.sent_at is None
+            is_gang = row.hosts > 1
+            is_due = row.state == FineTuneState.RUNNING and row.sent_at is None and not is_gang
             if is_due:
                 row = replace(row, attempt=row.attempt + 1, sent_at=self.now())
-            _write(connection, row)
+            write_row(connection, row)
             ticket = self.tickets.for_training(connection, row.id, row.attempt)
-        if is_due:
+        if is_gang:
+            self.gangs.gather_next()
+        elif is_due:
             self._send(row, ticket)
 
     def _send(self, row: FineTuneRow, ticket: int) -> None:
@@ -134,8 +132,9 @@ class FineTunes:
             raise
 
     def _is_admitted(self, connection: Connection, row: FineTuneRow, news: TrainingNews) -> bool:
-        attempt = self.tickets.admitted_training(connection, row.id, news.attempt)
-        return attempt == row.attempt
+        attempt = self.tickets.admitted_training(connection, row.id, news.attempt, news.member)
+        is_right = attempt == row.attempt and (news.member is None) == (row.hosts == 1)
+        return is_right and (row.hosts == 1 or self.gangs.hears(connection, row, news))
 
     def _taken(self, connection: Connection, row: FineTuneRow, news: TrainingNews) -> FineTuneRow:
         """The row after these news; steps and adapter are stored."""
@@ -145,7 +144,7 @@ class FineTunes:
         row = replace(
             row,
             heard_at=self.now(),
-            host=news.host or row.host,
+            host=row.host if news.member else news.host or row.host,
             failures=0 if is_further else row.failures,
             notes=list(dict.fromkeys((*row.notes, *news.notes))),
         )
@@ -154,15 +153,15 @@ class FineTunes:
         if news.adapter is not None:
             return self._finished(connection, row, news.adapter)
         if news.failure is not None:
-            return self._failed(row, news.failure)
-        return replace(row, sent_at=None) if news.has_stopped else row
+            return failed(row, news.failure, self.now())
+        return rested(row) if news.has_stopped else row
 
     def _finished(
         self, connection: Connection, row: FineTuneRow, adapter: TrainedAdapter
     ) -> FineTuneRow:
         """Register the model; one that was stopped just too late is as good."""
         if row.state not in (FineTuneState.RUNNING, FineTuneState.STOPPED):
-            return replace(row, sent_at=None)
+            return rested(row)
         record = adapter.record
         insert_adapter(
             connection,
@@ -178,38 +177,26 @@ class FineTunes:
         )
         begin_proof(connection, row, self.now(), starts=self.adopts)
         return replace(
-            row,
+            rested(row),
             state=FineTuneState.FINISHED,
-            sent_at=None,
             checkpoints=[],
             finished_at=self.now(),
         )
 
-    def _failed(self, row: FineTuneRow, failure: TrainingFailure) -> FineTuneRow:
-        row = replace(
-            row,
-            failures=row.failures + 1,
-            reason=failure.reason,
-            exit_code=failure.exit_code,
-            sent_at=None,
-        )
-        is_over = not failure.is_transient or row.failures >= MAX_FAILURES
-        if is_over and row.state == FineTuneState.RUNNING:
-            row = replace(row, state=FineTuneState.FAILED, finished_at=self.now())
-        return row
-
-    def _is_lost(self, fine_tune_id: str) -> bool:
-        """Whether its message is nowhere; asked without its lock, because Redis is asked too."""
+    def _problem(self, fine_tune_id: str) -> TrainingFailure | None:
+        """What has ended an attempt in silence; asked without its lock, because Redis is asked."""
         with self.database.reading() as connection:
             row = find_fine_tune(connection, fine_tune_id)
         if row is None or row.sent_at is None:
-            return False
-        silent = self.now() - max(row.sent_at, row.heard_at or 0.0)
+            return None
+        if row.begun_at is not None and (missed := self.gangs.missed(row)):
+            return missed
+        return _LOST if self._is_lost(row) else None
+
+    def _is_lost(self, row: FineTuneRow) -> bool:
+        """Whether its messages are nowhere."""
+        silent = self.now() - max(row.sent_at or 0.0, row.heard_at or 0.0)
         if self.is_held is None:
             return silent >= LEASE_SECONDS
         is_doubtful = silent >= SILENT_SECONDS
         return is_doubtful and not self.is_held(row.id, frozenset((QUEUE, control.QUEUE)))
-
-
-def _write(connection: Connection, row: FineTuneRow) -> None:
-    update_fine_tune(connection, row.id, **{name: getattr(row, name) for name in _CHANGING})

@@ -48,16 +48,18 @@ class Tickets:
         log.warning("answer_refused", run=run.id, task=answer.task_id, stage=str(stage))
         return None
 
-    def for_training(self, connection: Connection, fine_tune_id: str, attempt: int) -> int:
-        """The ticket of one attempt at a fine-tune."""
-        return self._read(connection).ticket(_training(fine_tune_id, attempt))
+    def for_training(
+        self, connection: Connection, fine_tune_id: str, attempt: int, member: int | None = None
+    ) -> int:
+        """The ticket of one attempt at a fine-tune, or of a gang's member in it."""
+        return self._read(connection).ticket(_training(fine_tune_id, attempt, member))
 
     def admitted_training(
-        self, connection: Connection, fine_tune_id: str, ticket: int
+        self, connection: Connection, fine_tune_id: str, ticket: int, member: int | None = None
     ) -> int | None:
         """The plain number of the attempt that this ticket is of; None when it is of none."""
         attempt = attempt_of(ticket)
-        question = _training(fine_tune_id, attempt)
+        question = _training(fine_tune_id, attempt, member)
         return attempt if self._read(connection).is_right(ticket, question) else None
 
     def _read(self, connection: Connection) -> Seal:
@@ -66,8 +68,9 @@ class Tickets:
         return self._seal
 
 
-def _training(fine_tune_id: str, attempt: int) -> Question:
-    return Question("training", fine_tune_id, 0, "", attempt, ())
+def _training(fine_tune_id: str, attempt: int, member: int | None) -> Question:
+    asked = () if member is None else (member,)
+    return Question("training", fine_tune_id, 0, "", attempt, asked)
 
 
 def _question(

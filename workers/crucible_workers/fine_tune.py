@@ -9,11 +9,17 @@ The task stays held as long as its training lasts, hours or days. What makes tha
   for the checkpoints and goes on from the last.
 - This worker told to end: the trainer leaves a checkpoint, the message goes back to its queue.
 - Begun twice (a message that was thought lost): only the last attempt's ticket is right, and the
-  other one is told to stop.
+  other one is told that it is over.
+
+One of a gang waits for the others first (`join_gang`), and runs the trainer as their member. The
+first member tells of the training, keeps its checkpoints and its model; the others tell that they
+are there. Their trainers end together: asked to stop, all leave the same checkpoint, and where one
+dies, the others end and the controller calls the next attempt together.
 """
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -39,7 +45,10 @@ from crucible_tasks.fine_tuning import (
     TrainingNews,
     TrainingOrder,
 )
+from crucible_tasks.gang import GangWord
 from crucible_tasks.sending import send_and_wait
+from crucible_workers.gang_member import Membership
+from crucible_workers.join_gang import new_token, wait_for_gang
 from crucible_workers.training_place import TrainingPlace, training_place
 from crucible_workers.training_process import TRAINER, TrainingProcess
 
@@ -64,6 +73,13 @@ _MOST_STEPS = 500
 #: seconds between tries while nothing can go on without an answer
 _RETRY_SECONDS = 2.0
 
+#: seconds between reports of who waits for its gang
+_JOIN_SECONDS = 1.0
+
+#: seconds in which whoever is to blame for the end of a gang may say why, and the first member may
+#: store a last checkpoint, before the others tell that they were left alone
+_BLAME_SECONDS = 5.0
+
 #: set when this worker was told to end
 _is_leaving = threading.Event()
 
@@ -77,23 +93,57 @@ class _HandedBack(Exception):
 @FINE_TUNE.implement
 def fine_tune(request: FineTuneRequest) -> Done:
     """Train to the end, or until it is stopped, and tell the controller, which stores it."""
-    current = settings.current()
-    place = current.data_directory / "fine-tunes" / request.fine_tune_id
-    store = open_store(current.artifacts_url)
     teller = Teller(request, _ask)
     try:
-        order = teller.ask()
-        if not order.goes_on:
-            log.info("training_not_wanted", fine_tune=request.fine_tune_id)
-            return Done()
         try:
-            with training_place(place, store, is_shared=not current.is_embedded) as found:
-                train(request, order.checkpoints, found, teller)
+            _take_part(request, teller)
         except CrucibleError as error:
             teller.end(failure=_failure(error))
     except _HandedBack:
         raise Reject("this worker ends", requeue=True) from None
     return Done()
+
+
+def _take_part(request: FineTuneRequest, teller: Teller) -> None:
+    current = settings.current()
+    start = _start(request, teller)
+    if start is None:
+        log.info("training_not_wanted", fine_tune=request.fine_tune_id)
+        return
+    name = request.fine_tune_id
+    if request.member is not None:
+        # workers of one host may be in the same gang
+        name = f"{name}-{request.member}"
+    # the store holds what the first has written
+    is_shared = not current.is_embedded and _leads(request)
+    root = current.data_directory / "fine-tunes" / name
+    store = open_store(current.artifacts_url)
+    with training_place(root, store, is_shared=is_shared) as place:
+        train(request, start.checkpoints, place, teller, start.trainer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """How an attempt begins here."""
+
+    checkpoints: tuple[SavedCheckpoint, ...]
+    trainer: Sequence[str]
+
+
+def _start(request: FineTuneRequest, teller: Teller) -> _Start | None:
+    """Where to begin and with what; None when this host is not wanted. Raises _HandedBack."""
+    if request.member is None:
+        order = teller.ask()
+        return _Start(order.checkpoints, TRAINER) if order.goes_on else None
+    token = new_token()
+    told = wait_for_gang(request, token, lambda: _pause(_JOIN_SECONDS))
+    if told.word is not GangWord.BEGIN:
+        return None
+    teller.sit_down(token)
+    member = Membership(request.member, told.hosts, told.address, told.port)
+    # the others get theirs from the first, as it goes on
+    checkpoints = told.checkpoints if _leads(request) else ()
+    return _Start(checkpoints, member.words(TRAINER))
 
 
 def train(
@@ -110,18 +160,38 @@ def train(
         _follow(process, place, teller)
     finally:
         process.end()
+    if teller.is_over:
+        return
     teller.hear(process, place)
     failure = process.failure()
-    if process.was_stopped:
-        if teller.is_wanted:
-            teller.tell()
-            raise _HandedBack
-        teller.end(has_stopped=True)
+    if process.has_stopped and (process.was_asked or request.member is not None):
+        _end_stopped(request, place, teller)
     elif failure is not None:
+        if process.is_left_alone:
+            teller.tell_on(_BLAME_SECONDS)
         teller.end(failure=failure)
-    else:
+    elif _leads(request):
         teller.end(adapter=place.adapter())
         place.clear()
+    else:
+        teller.tell_on()
+        place.clear()
+
+
+def _end_stopped(request: FineTuneRequest, place: TrainingPlace, teller: Teller) -> None:
+    if request.member is None and teller.is_wanted:
+        teller.tell()
+        raise _HandedBack
+    if _leads(request):
+        teller.end(has_stopped=True)
+        place.forget_replaced(teller.known)
+    else:
+        teller.tell_on()
+
+
+def _leads(request: FineTuneRequest) -> bool:
+    """Whether the training is told of from here."""
+    return not request.member
 
 
 def _follow(process: TrainingProcess, place: TrainingPlace, teller: Teller) -> None:
@@ -129,7 +199,11 @@ def _follow(process: TrainingProcess, place: TrainingPlace, teller: Teller) -> N
         time.sleep(_LOOK_SECONDS)
         teller.hear(process, place)
         teller.tell_in_time()
-        if _is_leaving.is_set() or not teller.is_wanted:
+        place.forget_replaced(teller.known)
+        if teller.is_over:
+            # nobody would go on from what it might leave
+            process.end()
+        elif _is_leaving.is_set() or not teller.is_wanted:
             process.stop()
 
 
@@ -142,6 +216,13 @@ def _failure(error: CrucibleError) -> TrainingFailure:
     may_pass = isinstance(error, StorageError) and not isinstance(error, DiskFull)
     hint = f" ({error.hint})" if error.hint else ""
     return TrainingFailure(error.message + hint, may_pass, error.exit_code)
+
+
+def _pause(seconds: float) -> None:
+    """Wait between two tries. Raises _HandedBack."""
+    if _is_leaving.wait(seconds):
+        raise _HandedBack
+    _live_on()
 
 
 def _live_on() -> None:
@@ -163,6 +244,12 @@ class Teller:
     send: Ask
     #: until the controller says otherwise
     is_wanted: bool = True
+    #: whether nothing of this attempt is taken any more
+    is_over: bool = False
+    #: the checkpoints that the controller knows
+    known: tuple[SavedCheckpoint, ...] = ()
+    #: as whom a gang's member reported
+    _token: str | None = None
     _pending: TrainingNews = field(init=False)
     _told_at: float = field(default=0.0, init=False)
     _saved_at: float = field(default=0.0, init=False)
@@ -173,6 +260,11 @@ class Teller:
     def ask(self) -> TrainingOrder:
         """Whether to begin, and where; waits for the answer. Raises _HandedBack."""
         return self._until_heard(self._pending)
+
+    def sit_down(self, token: str) -> None:
+        """Speak as this member of a gang from now on."""
+        self._token = token
+        self._pending = self._nothing()
 
     def hear(self, process: TrainingProcess, place: TrainingPlace) -> None:
         """Take what is new of a training."""
@@ -206,7 +298,16 @@ class Teller:
             log.warning("training_not_told", problem=error.message)
             return
         self._drop_part()
-        self.is_wanted = order.goes_on
+        self._take(order)
+
+    def tell_on(self, seconds: float = math.inf) -> None:
+        """Say that this host is still there, until others have ended the attempt or it is time."""
+        deadline = time.monotonic() + seconds
+        self.tell()
+        while self.is_wanted and time.monotonic() < deadline:
+            time.sleep(_TELL_SECONDS)
+            _live_on()
+            self.tell()
 
     def end(
         self,
@@ -232,13 +333,18 @@ class Teller:
     def _until_heard(self, news: TrainingNews) -> TrainingOrder:
         while True:
             try:
-                return self.send(news)
+                order = self.send(news)
             except CrucibleError as error:
                 log.warning("training_not_told", problem=error.message)
-            if _is_leaving.wait(_RETRY_SECONDS):
-                raise _HandedBack
-            _live_on()
+            else:
+                self._take(order)
+                return order
+            _pause(_RETRY_SECONDS)
+
+    def _take(self, order: TrainingOrder) -> None:
+        self.is_wanted, self.is_over, self.known = order.goes_on, order.is_over, order.checkpoints
 
     def _nothing(self) -> TrainingNews:
         request = self.request
-        return TrainingNews(request.fine_tune_id, request.attempt, socket.gethostname())
+        own = (request.fine_tune_id, request.attempt, socket.gethostname())
+        return TrainingNews(*own, member=request.member, token=self._token)

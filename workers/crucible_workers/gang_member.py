@@ -1,6 +1,6 @@
 """One host's part of a training gang: its processes, told where to meet; it ends as they end.
 
-    python -m crucible_workers.gang_member RANK HOSTS ADDRESS PORT PROCESSES JOB.json
+    python -m crucible_workers.gang_member RANK HOSTS ADDRESS PORT PROCESSES TRAINER… JOB.json
 
 RANK is this host's, ADDRESS the first host's. What torchrun would set for a static rendezvous is
 set here (the processes meet at c10d's store on the first host), because torchrun answers whatever
@@ -28,8 +28,6 @@ from types import FrameType
 from crucible_infra import settings
 from crucible_infra.errors import InvalidInput
 
-TRAINER = (sys.executable, "-m", "crucible_workers.trainer")
-
 #: Linux: the IPv4 address of a network card
 _SIOCGIFADDR = 0x8915
 
@@ -52,10 +50,10 @@ class Membership:
     #: on each host: one for each GPU, or one
     processes: int = 1
 
-    def words(self, job: str) -> list[str]:
-        """The command of this host's part."""
+    def words(self, trainer: Sequence[str]) -> list[str]:
+        """The command of this host's part, but for its job, as that of the trainer it runs."""
         facts = (self.rank, self.hosts, self.address, self.port, self.processes)
-        return [sys.executable, "-m", "crucible_workers.gang_member", *map(str, facts), job]
+        return [sys.executable, "-m", "crucible_workers.gang_member", *map(str, facts), *trainer]
 
     def environment(self, local_rank: int) -> dict[str, str]:
         """What one of its processes must know."""
@@ -72,32 +70,38 @@ class Membership:
         }
 
 
-def card_towards(address: str) -> str:
+def address_towards(name: str) -> str:
+    """This host's own address, as it is where packets for another leave. Raises InvalidInput."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # nothing is sent: the kernel only chooses a route
+            probe.connect((name, 9))
+        except OSError as error:
+            raise InvalidInput(f"no way to {name}: {error.strerror or error}") from error
+        return str(probe.getsockname()[0])
+
+
+def card_towards(name: str) -> str:
     """The network card that packets for an address leave through.
 
     Raises InvalidInput where none leads there.
     """
+    own = address_towards(name)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # nothing is sent: the kernel only chooses a route
-            probe.connect((address, 9))
-        except OSError as error:
-            raise InvalidInput(f"no way to {address}: {error.strerror or error}") from error
-        own = probe.getsockname()[0]
-        for _, name in socket.if_nameindex():
-            if _address_of(probe, name) == own:
-                return name
-    raise InvalidInput(f"no network card has the address {own}, which leads to {address}")
+        for _, card in socket.if_nameindex():
+            if _address_of(probe, card) == own:
+                return card
+    raise InvalidInput(f"no network card has the address {own}, which leads to {name}")
 
 
-def run(membership: Membership, job: str, trainer: Sequence[str] = TRAINER) -> int:
+def run(membership: Membership, command: Sequence[str]) -> int:
     """Run this host's processes to their end and return how the first that failed has ended.
 
     A negative number is the signal that killed it.
     """
     processes = [
         subprocess.Popen(  # noqa: S603 -- our own program and arguments
-            [*_tethered(), *trainer, job], env=settings.for_child(**membership.environment(rank))
+            [*_tethered(), *command], env=settings.for_child(**membership.environment(rank))
         )
         for rank in range(membership.processes)
     ]
@@ -121,10 +125,10 @@ def run(membership: Membership, job: str, trainer: Sequence[str] = TRAINER) -> i
 
 def main(words: list[str]) -> int:
     """Run the part these words name; die of what its process died of."""
-    rank, hosts, address, port, processes, job = words
+    rank, hosts, address, port, processes, *command = words
     membership = Membership(int(rank), int(hosts), address, int(port), int(processes))
     try:
-        code = run(membership, job)
+        code = run(membership, command)
     except InvalidInput as error:
         sys.stderr.write(f"error: {error.message}\n")
         return error.exit_code

@@ -45,6 +45,8 @@ class TrainingPlace:
         #: whether other hosts may have to go on
         self._is_shared = is_shared
         self._saved: dict[str, SavedCheckpoint] = {}
+        #: copies of what the trainer has removed, which the next attempt may still be told of
+        self._replaced: list[SavedCheckpoint] = []
         self._output = root / "output"
         self.job = root / "job.json"
         self.log = root / "trainer.log"
@@ -78,10 +80,15 @@ class TrainingPlace:
                 self._saved[path.name] = SavedCheckpoint(
                     path.name, store_directory(self._store, path)
                 )
-        # only now that there are newer ones
-        for name in old:
-            self._forget(self._saved.pop(name))
+        self._replaced += [self._saved.pop(name) for name in old]
         return tuple(self._saved.values())
+
+    def forget_replaced(self, known: Sequence[SavedCheckpoint]) -> None:
+        """Remove copies that newer ones replace, once these are what is known to the controller."""
+        if self._replaced and {*known} == {*self._saved.values()}:
+            for checkpoint in self._replaced:
+                self._forget(checkpoint)
+            self._replaced.clear()
 
     def adapter(self) -> TrainedAdapter:
         """Put the finished adapter into the store. Raises CrucibleError where there is none."""
@@ -91,7 +98,7 @@ class TrainingPlace:
 
     def clear(self) -> None:
         """Give the space back."""
-        for saved in self._saved.values():
+        for saved in (*self._saved.values(), *self._replaced):
             self._forget(saved)
         shutil.rmtree(self._root, ignore_errors=True)
 
@@ -107,6 +114,9 @@ class TrainingPlace:
     def _fetch(self, checkpoint: SavedCheckpoint) -> None:
         try:
             directory = self._output / CHECKPOINTS / checkpoint.name
+            if not (directory / WHOLE).exists():
+                # what a kill left of the same one
+                shutil.rmtree(directory, ignore_errors=True)
             fetch_directory(self._store, checkpoint.digest, directory)
         except CrucibleError as error:
             # an older one, or the beginning, leads to the same end

@@ -14,7 +14,12 @@ import msgspec
 from crucible_infra import settings
 from crucible_infra.gpus import visible_gpus
 from crucible_tasks.decoding import decoder
-from crucible_tasks.fine_tuning import EXIT_STOPPED, TrainingFailure, TrainingStep
+from crucible_tasks.fine_tuning import (
+    EXIT_GANG_BROKEN,
+    EXIT_STOPPED,
+    TrainingFailure,
+    TrainingStep,
+)
 
 TRAINER = (sys.executable, "-m", "crucible_workers.trainer")
 
@@ -71,9 +76,19 @@ class TrainingProcess:
         return True
 
     @property
-    def was_stopped(self) -> bool:
-        """Whether it has ended because it was asked to."""
-        return self._asked_at is not None and self._process.returncode == EXIT_STOPPED
+    def was_asked(self) -> bool:
+        """Whether it was asked to stop from here."""
+        return self._asked_at is not None
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether it has ended as one that was asked to; any member of a gang may have been."""
+        return self._process.returncode == EXIT_STOPPED
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it has ended because another member of its gang is gone."""
+        return self._process.returncode == EXIT_GANG_BROKEN
 
     def steps(self) -> tuple[TrainingStep, ...]:
         """What it has told since this was last asked."""
@@ -109,8 +124,9 @@ class TrainingProcess:
             return None
         said = [line for line in self._lines() if line.startswith(_ERROR)]
         if said and code > 0:
-            # the next host would say the same
-            return TrainingFailure(said[-1].removeprefix(_ERROR), False, code)
+            # the next host would say the same, unless another one was to blame
+            reason = said[-1].removeprefix(_ERROR)
+            return TrainingFailure(reason, self.is_left_alone, code)
         if code < 0:
             reason = f"the training process was killed by signal {-code}"
             more = ", as for want of memory" if code == -9 else ""

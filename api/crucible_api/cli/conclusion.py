@@ -68,6 +68,8 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
         "name": row.name,
         "state": str(info.state),
         "reason": row.reason,
+        "hosts": row.hosts,
+        "waits": info.waits,
         "model": row.model,
         "base": row.base,
         "corpus": row.corpus,

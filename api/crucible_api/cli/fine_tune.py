@@ -30,6 +30,7 @@ Examples:
   crucible fine-tune --model nano --directory . --new-model-name my-nano     a toy, on a laptop
   crucible fine-tune --model hf:Qwen/Qwen2.5-Coder-1.5B --directory . --new-model-name mine --detach
   crucible fine-tune … --recipe recipe.yaml --max-steps 500 --no-proof
+  crucible fine-tune … --hosts 4                        four workers of a cluster, as one
   crucible benchmark --model my-project-codellama
 
 The tree becomes a corpus without secrets, other people's code and whatever is in a benchmark. Its
@@ -82,6 +83,14 @@ Ctrl-C leaves a checkpoint; crucible fine-tunes resume goes on from there.
     help="Answers per challenge of the proof.",
 )
 @click.option("--no-proof", is_flag=True, help="Train and register, and prove nothing.")
+@click.option(
+    "--hosts",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Workers of the cluster that train it together, all or none.",
+)
 @click.option("--detach", "is_detached", is_flag=True, help="Start on the cluster and leave.")
 @options.speaking
 def command(voice: Voice, *, is_detached: bool, **rest: Any) -> None:
@@ -99,6 +108,7 @@ def command(voice: Voice, *, is_detached: bool, **rest: Any) -> None:
     fine_tunes = open_fine_tunes(current())
     base = check(wish, fine_tunes)
     recipe = _recipe(file, base, flags)
+    _demand_shares(recipe, wish.hosts)
     _carry_out(fine_tunes, wish, base, recipe, voice, is_detached=is_detached)
 
 
@@ -109,6 +119,14 @@ def _recipe(file: str | None, base: str, flags: dict[str, Any]) -> Recipe:
     usual = TOY if base == NANO else Recipe()
     recipe = usual if file is None else read_recipe(file)
     return replace(recipe, **{name: one for name, one in flags.items() if one is not None})
+
+
+def _demand_shares(recipe: Recipe, hosts: int) -> None:
+    if recipe.batch % hosts:
+        raise InvalidInput(
+            f"a batch of {recipe.batch} rows cannot be shared by {hosts} hosts",
+            hint="batch in the --recipe is of all hosts together: a multiple of --hosts",
+        )
 
 
 def _carry_out(
@@ -144,6 +162,7 @@ def _plan(wish: Any, recipe: Recipe, inputs: Inputs) -> FineTunePlan:
         recipe=recipe,
         manifest=inputs.manifest,
         proof=inputs.proof,
+        hosts=wish.hosts,
     )
 
 

@@ -49,6 +49,8 @@ class Wish:
     proof_datasets: tuple[str, ...]
     proof_n: int
     no_proof: bool
+    #: that train it together
+    hosts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
 
+    if wish.hosts > 1 and current().is_embedded:
+        raise InvalidInput(
+            f"--hosts {wish.hosts} needs a cluster: without CRUCIBLE_BROKER_URL one process trains",
+            hint="on every host: CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",
+        )
     if not _NAME.fullmatch(wish.name) or wish.name in _RESERVED:
         raise InvalidInput(
             f"a model cannot be called {wish.name!r}",
@@ -99,7 +106,7 @@ def _demand_workers(wish: Wish, base: str) -> None:
     from crucible_tasks.generation import QUEUE as ANSWERING
     from crucible_tasks.served import demand_worker
 
-    demand_worker(QUEUE)
+    demand_worker(QUEUE, wish.hosts)
     if wish.no_proof:
         return
     try:

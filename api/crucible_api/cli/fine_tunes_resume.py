@@ -27,8 +27,9 @@ def command(voice: Voice, *, name: str, is_detached: bool) -> None:
         hint = "leave --detach out"
         raise InvalidInput("--detach needs a cluster: this process trains", hint=hint)
     fine_tunes = open_fine_tunes(current())
-    fine_tune_id = fine_tunes.find(name).row.id
-    _demand_worker()
+    row = fine_tunes.find(name).row
+    fine_tune_id = row.id
+    _demand_worker(row.hosts)
     if is_detached:
         proving.prepare(fine_tunes, fine_tune_id)
         fine_tunes.start(fine_tune_id)
@@ -44,9 +45,9 @@ def command(voice: Voice, *, name: str, is_detached: bool) -> None:
         conclusion.conclude(info, voice)
 
 
-def _demand_worker() -> None:
+def _demand_worker(hosts: int) -> None:
     if not current().is_embedded:
         from crucible_tasks.fine_tuning import QUEUE
         from crucible_tasks.served import demand_worker
 
-        demand_worker(QUEUE)
+        demand_worker(QUEUE, hosts)

@@ -59,6 +59,8 @@ def _show(info: FineTuneInfo, steps: Sequence[StepRow], voice: Voice) -> None:
     seconds = info.seconds
     took = "" if seconds is None else f", {duration(seconds)} of training"
     voice.answer(f"{row.id}: {row.model} as {row.name}: {info.state}{took}")
+    if info.waits is not None:
+        voice.answer(info.waits)
     if row.reason is not None and info.adapter is None:
         voice.answer(f"last failure: {row.reason}")
     for note in row.notes:

@@ -141,9 +141,11 @@ def registered_spec(spec: str) -> str | None:
 
 
 def resolved(spec: str, voice: Voice | None = None) -> str:
-    """The spec, or that of the model which is registered under this name."""
+    """What a configured name stands for, and the model that is registered under a name."""
+    from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
 
+    spec = spelled_out(spec, current())
     registered = registered_spec(spec)
     if registered is None:
         return spec

@@ -31,7 +31,7 @@ def follow(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> FineTuneIn
     """Show a training's progress until it is over. Raises what has ended it."""
     from crucible_tasks.embedded import raise_if_full
 
-    last, notes, told = -1, 0, 0
+    last, notes, told, waits = -1, 0, 0, None
     pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
     with TrainingMeter(voice) as meter:
         while True:
@@ -42,6 +42,9 @@ def follow(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> FineTuneIn
             if info.row.failures > told and not info.is_over:
                 meter.warn(f"{info.row.reason}; it is tried again")
             told = info.row.failures
+            if info.waits is not None and info.waits != waits:
+                meter.say(info.waits)
+            waits = info.waits
             steps = fine_tunes.steps(fine_tune_id, last)
             last = steps[-1].step if steps else last
             meter.hear(steps)

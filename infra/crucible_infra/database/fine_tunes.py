@@ -41,6 +41,17 @@ class FineTuneRow:
     heard_at: float | None = None
     finished_at: float | None = None
     seconds_before: float = 0.0
+    hosts: int = 1
+    waits_for: str | None = None
+    begun_at: float | None = None
+    given_back: int = 0
+    gave_back_at: float | None = None
+
+    @property
+    def is_gathering(self) -> bool:
+        """Whether its gang may hold hosts that wait for others."""
+        is_wanted = self.state == "running" and self.sent_at is not None
+        return is_wanted and self.hosts > 1 and self.begun_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,24 @@ def running_fine_tunes(connection: Connection) -> tuple[str, ...]:
         .order_by(fine_tunes.c.created_at, fine_tunes.c.id)
     )
     return tuple(connection.scalars(query))
+
+
+def lock_waiting_gangs(connection: Connection) -> tuple[FineTuneRow, ...]:
+    """The gangs that want to be trained and have not begun, each locked, in the order of ids.
+
+    Whoever locks several fine-tunes does so here, so that no two wait for each other.
+    """
+    query = (
+        select(fine_tunes)
+        .where(
+            fine_tunes.c.state == "running",
+            fine_tunes.c.hosts > 1,
+            fine_tunes.c.begun_at.is_(None),
+        )
+        .order_by(fine_tunes.c.id)
+        .with_for_update()
+    )
+    return tuple(FineTuneRow(**row) for row in connection.execute(query).mappings())
 
 
 def update_fine_tune(connection: Connection, fine_tune_id: str, **values: object) -> None:

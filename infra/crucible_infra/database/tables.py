@@ -280,6 +280,15 @@ fine_tunes = Table(
     Column("heard_at", Double),
     Column("finished_at", Double),
     Column("seconds_before", Double, nullable=False, server_default="0"),
+    # workers that train it together; more than one are a gang
+    Column("hosts", Integer, nullable=False, server_default="1"),
+    # what a gang lacks before it can begin, in words; null when it lacks nothing
+    Column("waits_for", AnyText),
+    # when the gang of the present attempt was complete
+    Column("begun_at", Double),
+    # how often its hosts were given back since a gang of it last began, and when last
+    Column("given_back", Integer, nullable=False, server_default="0"),
+    Column("gave_back_at", Double),
     # a name belongs to one fine-tune, unless that has failed
     Index(
         "ix_fine_tunes_name",
@@ -288,6 +297,25 @@ fine_tunes = Table(
         sqlite_where=text("state <> 'failed'"),
         postgresql_where=text("state <> 'failed'"),
     ),
+)
+
+gang_seats = Table(
+    "gang_seats",
+    metadata,
+    Column("fine_tune_id", ForeignKey("fine_tunes.id", ondelete="CASCADE"), nullable=False),
+    # its rank, and which of the attempt's messages its worker holds
+    Column("member", Integer, nullable=False),
+    # made up by who sits there, so that nobody else is taken for it
+    Column("token", String, nullable=False),
+    # on the roster; null for a worker that is no member of it
+    Column("worker", String),
+    Column("host", String, nullable=False),
+    # where the others would meet it
+    Column("address", String, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("heard_at", Double, nullable=False),
+    PrimaryKeyConstraint("fine_tune_id", "member"),
 )
 
 training_steps = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crucible_infra.database import open_database
-from crucible_infra.errors import StorageError
+from crucible_infra.errors import ArtifactMissing, StorageError
 from crucible_tasks.fine_tuning import FineTuneState
 from crucible_workers import fine_tune
 from crucible_workers.training_place import training_place
@@ -25,8 +26,8 @@ def workshop(
     tmp_path: Path, crucible_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TrainingWorkshop]:
     assert crucible_home
-    for name in ("_LOOK_SECONDS", "_TELL_SECONDS", "_SAVE_SECONDS", "_RETRY_SECONDS"):
-        monkeypatch.setattr(fine_tune, name, 0.02)
+    for name in ("_LOOK", "_TELL", "_SAVE", "_RETRY", "_BLAME"):
+        monkeypatch.setattr(fine_tune, f"{name}_SECONDS", 0.02)
     database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
     yield TrainingWorkshop(database, tmp_path)
     database.close()
@@ -89,6 +90,41 @@ def test_a_refusal_is_told_as_it_is_and_gives_the_name_back(workshop: TrainingWo
     assert info.adapter is None
     assert not workshop.sent
     workshop.fine_tunes.demand_free("mine")
+
+
+def test_who_is_left_alone_by_its_gang_says_nothing_that_lasts(workshop: TrainingWorkshop) -> None:
+    fine_tune_id = workshop.begin()
+    workshop.work(manner="alone")
+    info = workshop.fine_tunes.info(fine_tune_id)
+
+    assert info.row.reason == "another member of the gang is gone"
+    assert info.state is FineTuneState.RUNNING
+    assert workshop.sent
+
+
+def test_the_copy_of_a_checkpoint_stays_until_a_newer_one_is_known(
+    workshop: TrainingWorkshop,
+) -> None:
+    root = workshop.directory / "place"
+    with training_place(root, workshop.store, is_shared=True) as place:
+        _checkpoint(root, 5)
+        (old,) = place.new_checkpoints() or ()
+        shutil.rmtree(root / "output" / "checkpoints" / "checkpoint-5")
+        _checkpoint(root, 10)
+        (new,) = place.new_checkpoints() or ()
+        # who goes on now is told of the old one
+        place.forget_replaced((old,))
+        assert b"5" in b"".join(workshop.store.chunks(old.digest))
+        place.forget_replaced((new,))
+        with pytest.raises(ArtifactMissing):
+            b"".join(workshop.store.chunks(old.digest))
+
+
+def _checkpoint(root: Path, step: int) -> None:
+    directory = root / "output" / "checkpoints" / f"checkpoint-{step}"
+    directory.mkdir(parents=True)
+    (directory / "state").write_text(str(step))
+    (directory / "whole.json").write_text("{}")
 
 
 def test_a_trainer_that_dies_is_started_again_but_not_for_ever(workshop: TrainingWorkshop) -> None:

@@ -18,7 +18,8 @@ from crucible_workers.gang_member import Membership, card_towards
 RUNNER = """
 import os, sys
 from crucible_workers.gang_member import Membership, run
-code = run(Membership(1, 3, "127.0.0.1", 4711, 2), sys.argv[1], (sys.executable, "-c", sys.argv[2]))
+program = (sys.executable, "-c", sys.argv[2], sys.argv[1])
+code = run(Membership(1, 3, "127.0.0.1", 4711, 2), program)
 print(code)
 """
 
@@ -79,11 +80,11 @@ def test_all_are_asked_to_stop(tmp_path: Path) -> None:
 
 
 def test_the_command_of_a_part_is_its_membership() -> None:
-    words = Membership(1, 3, "10.0.0.1", 4711, 2).words("job.json")
+    words = Membership(1, 3, "10.0.0.1", 4711, 2).words(("python", "trainer.py"))
 
     assert words[1:] == [
         *("-m", "crucible_workers.gang_member"),
-        *("1", "3", "10.0.0.1", "4711", "2", "job.json"),
+        *("1", "3", "10.0.0.1", "4711", "2", "python", "trainer.py"),
     ]
 
 

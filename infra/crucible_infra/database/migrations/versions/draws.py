@@ -1,12 +1,12 @@
-"""0010: what each member of a router answered on the way to a completion."""
+"""0009: what each member of a router answered on the way to a completion."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:
