@@ -9,7 +9,7 @@ import pytest
 
 from crucible_tasks.repository.functions import (
     CROWDED,
-    METHOD,
+    INNER,
     TRIVIAL,
     TWICE,
     Function,
@@ -80,8 +80,8 @@ def test_prompt_and_body_are_the_lines_that_a_program_replaces() -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("class A:\n    def f(self):\n        return 1\n", METHOD),
-        ("if x:\n    def f():\n        return 1\n", METHOD),
+        ("class A:\n    def f(self):\n        return 1\n", INNER),
+        ("if x:\n    def f():\n        return 1\n", INNER),
         ("def f():\n    return 1\nf = g(f)\n", TWICE),
         ("def f():\n    return 1\ndef g():\n    global f\n    f = 2\n", TWICE),
         ('def f():\n    """Words."""\n', TRIVIAL),
