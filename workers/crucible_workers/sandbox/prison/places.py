@@ -17,6 +17,10 @@ _BINDINGS: dict[str, type] = {
     "classmethod": classmethod,
     "cached_property": functools.cached_property,
 }
+#: where descriptors and caches keep the function that they were given
+_BELOW = ("__func__", "fget", "func", "__wrapped__")
+#: such wrappings around each other
+_DEEPEST = 8
 
 
 def mangled(name: str, classes: list[str]) -> str:
@@ -49,9 +53,10 @@ def bound(function: object, binding: str) -> object:
 
 
 def function_of(found: Any) -> Any:
-    """The function below a binding; what has none, as it is."""
-    if isinstance(found, property):
-        return found.fget
-    if isinstance(found, functools.cached_property):
-        return found.func
-    return found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
+    """The function below a binding or a cache; what has none, as it is."""
+    for _ in range(_DEEPEST):
+        if isinstance(found, (types.FunctionType, type)):
+            break
+        below = [getattr(found, name, None) for name in _BELOW]
+        found = next(filter(callable, below), found)
+    return found
