@@ -46,8 +46,8 @@ class ValueRefused(Exception):
 def restore_state(value: Any, pairs: Iterable[tuple[str, Any]]) -> None:
     """Set the attributes of an instance without running its code."""
     for name, item in pairs:
-        if type(name) is not str:
-            raise ValueRefused("attribute names are strings")
+        if type(name) is not str or name == "__class__":
+            raise ValueRefused("attribute names are strings, and none is the class")
         object.__setattr__(value, name, item)
 
 
