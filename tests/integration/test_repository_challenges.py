@@ -134,8 +134,9 @@ ANSWERS = {
     "a whole class": f"{MORE}class Basket(Nobody):\n    LARGEST = 1\n{indent(ADDED, '    ')}",
     "the class of a class": f"class Basket: pass\n{MORE}\nclass Basket:{indent(ADDED, '    ')}",
     "the method alone": (
-        f"{MORE}{ADDED.partition('def one')[0]}"
-        .replace("most=LARGEST", "most=9").replace("super()", "Counted").replace("change(", "change(self, ")
+        f"{MORE}{ADDED.partition('def one')[0]}".replace("most=LARGEST", "most=9")
+        .replace("super()", "Counted")
+        .replace("change(", "change(self, ")
         .replace("self.one()", "1")
     ),
 }

@@ -1,6 +1,7 @@
 """Prints what `crucible challenges build` makes of published packages that nobody chose.
 
     python tests/performance/private_benchmarks.py [NAME ...] [--list FILE --seed N --among N]
+        [--limit N] [--folder DIR]
 
 Each package's source archive is fetched by pip and unpacked, installed with its test requirements
 in a virtual environment of its own, and built. Then the originals are judged (`benchmark -m
@@ -11,8 +12,9 @@ Names come from the command line, or are drawn: `--list` is a table with a heade
 columns, a package's `name` in the first and its rank by downloads in the one called `rank…`. Of
 the `--among` best ranked those stay whose first word (`google-`, `types-`) no other one has, since
 families of generated clients are one package many times. `--seed` gives their order; they are
-taken one after the other until three have 30 challenges. Building runs a package's own setup code,
-so this is for a machine that has nothing to lose.
+taken one after the other until three have 30 challenges. `--limit` stops each build after so many
+challenges, since packages with thousands of methods take an hour. Installing runs a package's own
+setup code, so this is for a machine that has nothing to lose.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -73,12 +76,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261128)
     parser.add_argument("--among", type=int, default=1000)
     parser.add_argument("--folder", type=Path, help="keep what was fetched and built here")
+    parser.add_argument("--limit", type=int, help="challenges after which a build stops")
     options = parser.parse_args()
     names = options.names or list(_drawn(options.list, options.seed, options.among))
     folder = options.folder or Path(tempfile.mkdtemp())
     found = 0
     for name in names:
-        outcome = _outcome(name, folder / name)
+        outcome = _outcome(name, folder / name, options.limit)
         print(_line(outcome), flush=True)
         found += outcome.kept >= _ENOUGH
         if found == _WANTED and not options.names:
@@ -95,14 +99,15 @@ def _drawn(table: Path, seed: int, among: int) -> Iterator[str]:
     yield from random.Random(seed).sample(alone, len(alone))
 
 
-def _outcome(name: str, folder: Path) -> Outcome:
+def _outcome(name: str, folder: Path, limit: int | None) -> Outcome:
     version = "?"
     try:
         tree = _fetch(name, folder)
         version = tree.name.rpartition("-")[2]
         _check(tree)
         python = _install(tree, folder / "venv")
-        return _built(name, version, tree, python, folder)
+        built, seconds = _build(tree, python, folder, limit)
+        return _judged(name, version, built, seconds, folder)
     except Ended as error:
         return Outcome(name, version, str(error))
 
@@ -164,34 +169,40 @@ def _requirements(tree: Path) -> Iterator[list[str]]:
         if is_asked and any(word in str(path.relative_to(tree)) for word in _EXTRAS):
             yield ["-r", str(path)]
     project = tree / "pyproject.toml"
-    groups = tomllib.loads(project.read_text()).get("dependency-groups", {}) if project.exists() else {}
+    groups = (
+        tomllib.loads(project.read_text()).get("dependency-groups", {}) if project.exists() else {}
+    )
     for group in _EXTRAS:
         if group in groups:
             yield ["--group", group]
 
 
-def _built(name: str, version: str, tree: Path, python: Path, folder: Path) -> Outcome:
-    output = folder / "challenges.jsonl"
+def _build(
+    tree: Path, python: Path, folder: Path, limit: int | None
+) -> tuple[dict[str, Any], float]:
+    """What `crucible challenges build` says, and how long it took."""
     began = time.monotonic()
     words = ["challenges", "build", str(tree), "--python", str(python), "--json", "--force"]
-    built = _crucible([*words, "--output", str(output)], folder)
+    words += ["--limit", str(limit)] if limit else []
+    built = _crucible([*words, "--output", str(folder / "challenges.jsonl")], folder)
     (folder / "built.json").write_text(json.dumps(built, indent=1))
-    seconds = time.monotonic() - began
+    return built, time.monotonic() - began
+
+
+def _judged(
+    name: str, version: str, built: dict[str, Any], seconds: float, folder: Path
+) -> Outcome:
+    dropped = tuple(built["dropped"].items())
+    if not built["kept"]:
+        return Outcome(name, version, None, 0, dropped, seconds=seconds)
+    output = folder / "challenges.jsonl"
     dataset = ["--dataset", str(output), "--json"]
     originals = _crucible(["benchmark", "--model", "reference", *dataset], folder)
     answers = folder / "empty.jsonl"
     answers.write_text("".join(_empty_bodies(output)))
     empty = _crucible(["evaluate", str(answers), *dataset], folder)
-    return Outcome(
-        name,
-        version,
-        None,
-        built["kept"],
-        tuple(built["dropped"].items()),
-        originals["pass@1"]["value"],
-        empty["pass@1"]["value"],
-        seconds,
-    )
+    scores = (found["pass@1"]["value"] for found in (originals, empty))
+    return Outcome(name, version, None, built["kept"], dropped, *scores, seconds)
 
 
 def _empty_bodies(output: Path) -> Iterator[str]:
@@ -204,12 +215,16 @@ def _empty_bodies(output: Path) -> Iterator[str]:
         yield f"{json.dumps(row)}\n"
 
 
-def _crucible(words: list[str], folder: Path) -> dict:
+def _crucible(words: list[str], folder: Path) -> dict[str, Any]:
     home = folder / "home"
     home.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "crucible_api", *words]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={"CRUCIBLE_HOME": str(home), "PATH": "/usr/bin:/bin"}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"CRUCIBLE_HOME": str(home), "PATH": "/usr/bin:/bin"},
     )
     try:
         return json.loads(done.stdout)
@@ -220,18 +235,17 @@ def _crucible(words: list[str], folder: Path) -> dict:
 def _run(command: list[str], problem: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if "rror" in line]
-        raise Ended(f"{problem} ({said[-1].strip() if said else done.returncode})")
+        said = [line for line in done.stderr.splitlines() if "rror: " in line]
+        raise Ended(f"{problem} ({said[0].strip() if said else done.returncode})")
 
 
 def _line(outcome: Outcome) -> str:
     if outcome.problem is not None:
         return f"{outcome.name} {outcome.version}: {outcome.problem}"
     dropped = "".join(f"\n    {count:5d}  dropped: {reason}" for reason, count in outcome.dropped)
-    return (
-        f"{outcome.name} {outcome.version}: originals {outcome.originals:.1%}, empty bodies "
-        f"{outcome.empty:.1%}, built in {outcome.seconds:.0f} s\n    {outcome.kept:5d}  kept{dropped}"
-    )
+    scores = f"originals {outcome.originals:.1%}, empty bodies {outcome.empty:.1%}"
+    head = f"{outcome.name} {outcome.version}: {scores}, built in {outcome.seconds:.0f} s"
+    return f"{head}\n    {outcome.kept:5d}  kept{dropped}"
 
 
 if __name__ == "__main__":

@@ -88,7 +88,9 @@ def _is_stripped(prompt: str, text: str, challenge: Challenge) -> bool:
     first = text.lstrip("\n").partition("\n")[0]
     margin = function_body.margin_of(challenge)
     if margin:
-        return len(first) - len(first.lstrip()) <= len(margin) and not first.lstrip().startswith("#")
+        return len(first) - len(first.lstrip()) <= len(margin) and not first.lstrip().startswith(
+            "#"
+        )
     return first[:1] not in "# \t"
 
 
@@ -138,7 +140,7 @@ def _first_definition(tree: ast.Module, name: str) -> int:
 
 
 def _declares_again(text: str, challenge: Challenge) -> bool:
-    """Whether the text starts in column 0 and defines the function itself, a method in its class."""
+    """Whether the text starts in column 0 and defines the function itself, or its class."""
     first = text.lstrip("\n")[:1]
     name = re.escape(challenge.entry_point or "")
     blanks = "[ \\t]*" if function_body.margin_of(challenge) else ""

@@ -42,7 +42,9 @@ def under(challenge: Challenge, body: str, parser: Parser) -> str | None:
 def margin_of(challenge: Challenge) -> str:
     """What stands before the prompt's function: blanks where it is a method, else nothing."""
     name = re.escape(challenge.entry_point or "")
-    found = re.findall(rf"^([ \t]*)(?:async[ \t]+)?def[ \t]+{name}\b", challenge.prompt, re.MULTILINE)
+    found = re.findall(
+        rf"^([ \t]*)(?:async[ \t]+)?def[ \t]+{name}\b", challenge.prompt, re.MULTILINE
+    )
     return str(found[-1]) if found else ""
 
 

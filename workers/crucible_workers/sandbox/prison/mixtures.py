@@ -1,4 +1,4 @@
-"""Instances that are lists, dictionaries or sets as well, read and written without their own code."""
+"""Instances that are lists, dictionaries or sets, too, read and written without their own code."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ where it was; so nothing in this process, on disk or in memory, knows the origin
 """
 
 from __future__ import annotations
-
 import __future__
+
 import functools
 import importlib
 import marshal
@@ -126,9 +126,7 @@ class _Finder:
 class _Loader(SourceFileLoader):
     """Loads code that never was a file here; data files beside it may be there."""
 
-    def __init__(
-        self, name: str, path: str, code: bytes | str, program: Filling | None
-    ) -> None:
+    def __init__(self, name: str, path: str, code: bytes | str, program: Filling | None) -> None:
         super().__init__(name, path)
         self._code = code
         self._program = program
