@@ -81,7 +81,7 @@ def every(count: int, items: list[int]) -> Iterator[int]:
 
 def currencies() -> list[str]:
     """Names from the table beside this file."""
-    table = json.loads((Path(__file__).parent / "currencies.json").read_text())
+    table = json.loads((Path(__file__).parent / "data" / "currencies.json").read_text())
     return sorted(table)
 
 
@@ -328,7 +328,7 @@ def write_repository(folder: Path) -> Path:
         "shop/prices.py": _PRICES,
         "shop/baskets.py": _BASKETS,
         "tests/test_baskets.py": _BASKET_TESTS,
-        "shop/currencies.json": '{"USD": 1, "EUR": 2}',
+        "shop/data/currencies.json": '{"USD": 1, "EUR": 2}',
         "tests/test_prices.py": tests,
         "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--cov'\n",
         ".env": "PASSWORD=hidden",
