@@ -81,7 +81,7 @@ def every(count: int, items: list[int]) -> Iterator[int]:
 
 def currencies() -> list[str]:
     """Names from the table beside this file."""
-    table = json.loads((Path(__file__).parent / "currencies.json").read_text())
+    table = json.loads((Path(__file__).parent / "data" / "currencies.json").read_text())
     return sorted(table)
 
 
@@ -105,6 +105,128 @@ def warn(text: str) -> None:
     """Its test looks at nothing either."""
     print(text.upper())
 '''
+
+_BASKETS = '''
+"""Baskets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shop.prices import Order
+
+
+class Counted:
+    """Knows how often it was changed."""
+
+    changes = 0
+
+    def change(self, times: int = 1) -> int:
+        """Note that many changes; returns how many there were."""
+        self.changes += times
+        return self.changes
+
+
+class Basket(Counted):
+    """Orders by their names."""
+
+    LARGEST = 9
+
+    def __init__(self, orders: Iterable[Order] = ()) -> None:
+        """Begin with some orders, none of which counts as a change."""
+        self._orders: dict[str, Order] = {}
+        for order in orders:
+            self._orders[order.name] = order
+
+    def add(self, order: Order, times: int = 1) -> Basket:
+        """Put an order in, or add it to that of its name; returns the basket itself."""
+        found = self._orders.get(order.name)
+        self._orders[order.name] = order
+        if found is not None:
+            found.count = min(self.LARGEST, found.count + order.count * times)
+            self._orders[order.name] = found
+        self.change()
+        return self
+
+    def change(self, times: int = 1) -> int:
+        """Note that many changes, of which none is half a one."""
+        return super().change(int(times))
+
+    @property
+    def count(self) -> int:
+        """How many pieces there are."""
+        return self.__sum(order.count for order in self._orders.values())
+
+    @count.setter
+    def count(self, count: int) -> None:
+        raise AttributeError(count)
+
+    @classmethod
+    def of(cls, **counts: int) -> Basket:
+        """A basket with that many of each name."""
+        return cls(Order(name, count) for name, count in counts.items() if count)
+
+    @staticmethod
+    def is_name(text: str) -> bool:
+        """Whether an order may be called that."""
+        return text.isidentifier() and not text.startswith("_")
+
+    def __sum(self, counts: Iterable[int]) -> int:
+        return sum(counts, 0)
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+
+class Tally(dict[str, int]):
+    """How often there was a name."""
+
+    last = ""
+
+    def note(self, name: str, times: int = 1) -> int:
+        """Count a name; returns its new count."""
+        self.last = name
+        self[name] = self.get(name, 0) + times
+        return self[name]
+'''
+
+_BASKET_TESTS = """
+import pytest
+
+from shop.baskets import Basket, Counted, Tally
+from shop.prices import Order
+
+
+def test_add():
+    egg = Order("egg", 2)
+    basket = Basket([egg])
+    assert basket.add(Order("egg", 3)) is basket
+    assert egg.count == 5
+    assert basket.add(Order("ham", 4)).count == 9
+    assert basket.add(Order("egg", 2), 3).count == 13
+    assert (len(basket), basket.changes, Basket.changes) == (2, 3, 0)
+
+
+def test_change():
+    assert [Counted().change(3), Basket().change(2.5)] == [3, 2]
+
+
+def test_of():
+    basket = Basket.of(egg=2, ham=0)
+    assert type(basket) is Basket
+    assert (len(basket), basket.count) == (1, 2)
+
+
+def test_is_name():
+    assert Basket.is_name("egg") and Basket().is_name("ham")
+    assert not Basket.is_name("_egg") and not Basket.is_name("1")
+
+
+def test_tally():
+    tally = Tally(egg=1)
+    assert [tally.note("egg"), tally.note("ham", 2)] == [2, 2]
+    assert (tally, type(tally), tally.last) == ({"egg": 2, "ham": 2}, Tally, "ham")
+"""
 
 _TESTS = """
 import pytest
@@ -204,7 +326,9 @@ def write_repository(folder: Path) -> Path:
     files = {
         "shop/__init__.py": _INIT,
         "shop/prices.py": _PRICES,
-        "shop/currencies.json": '{"USD": 1, "EUR": 2}',
+        "shop/baskets.py": _BASKETS,
+        "tests/test_baskets.py": _BASKET_TESTS,
+        "shop/data/currencies.json": '{"USD": 1, "EUR": 2}',
         "tests/test_prices.py": tests,
         "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--cov'\n",
         ".env": "PASSWORD=hidden",

@@ -86,7 +86,7 @@ def build(snapshot: Snapshot, found: Survey, wish: Wish, tell: Callable[[int, in
         if isinstance(each, Candidate):
             candidates.append(each)
         else:
-            rows.append(Row(each.function.path, each.function.name, each.reason))
+            rows.append(Row(each.function.path, each.function.qualified_name, each.reason))
     kept: list[Challenge] = []
     done = 0
     for done, (candidate, trial) in enumerate(_trials(snapshot, candidates, wish), 1):
@@ -123,7 +123,7 @@ def _trials(
 def _row(candidate: Candidate, trial: Trial) -> Row:
     return Row(
         candidate.function.path,
-        candidate.function.name,
+        candidate.function.qualified_name,
         None if trial.flaw is None else str(trial.flaw),
         trial.detail,
         len(trial.tests),

@@ -80,7 +80,7 @@ class RepositoryTests(msgspec.Struct, frozen=True, tag="repository"):
     path: str
     #: the module that file is, as the tests import it
     module: str
-    #: the function's, in that module
+    #: the function's, in that module; a method's with its classes before it
     name: str
     #: from the first decorator on, counted from 1
     first_line: int

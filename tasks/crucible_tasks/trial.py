@@ -13,6 +13,7 @@ class Flaw(StrEnum):
     """Why a function is no challenge, found by judging programs in its place."""
 
     UNDRIVABLE = "its tests give or want what cannot leave their process"
+    SLOW = "its tests take more CPU time than a program has"
     FLAKY = "the original does not always pass"
     EMPTY_PASSES = "an empty body passes"
     TOOTHLESS = "too many mutants pass, or none can be made"

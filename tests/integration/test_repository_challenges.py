@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import PurePath
+from textwrap import dedent, indent
 
 import pytest
 
@@ -24,6 +26,15 @@ TESTS = {
     "price_of": ("test_price[egg-2]", "test_price[ham-5]", "test_no_price"),
     "every": ("test_every",),
     "currencies": ("test_currencies",),
+    "cached": ("test_cached",),
+    "Basket.__init__": ("test_add", "test_of"),
+    "Basket.add": ("test_add",),
+    "Basket.change": ("test_change", "test_add"),
+    "Basket.count": ("test_add", "test_of"),
+    "Basket.of": ("test_of",),
+    "Basket.is_name": ("test_is_name",),
+    "Basket.__sum": ("test_of",),
+    "Tally.note": ("test_tally",),
 }
 
 
@@ -38,8 +49,9 @@ class Placed:
 
     def __call__(self, name: str, body: str, tests: tuple[str, ...] = ()) -> Verdict:
         """Judge a body behind the prompt of the function of that name."""
-        lines = body.strip("\n").replace("\n", "\n    ")
-        return self.program(name, f"{self.functions[name].prompt}    {lines}\n", tests)
+        function = self.functions[name]
+        lines = indent(body.strip("\n"), function.margin)
+        return self.program(name, f"{function.prompt}{lines}\n", tests)
 
     def program(self, name: str, program: str, tests: tuple[str, ...] = ()) -> Verdict:
         """Judge a whole program in the place of the function of that name."""
@@ -48,14 +60,15 @@ class Placed:
 
     def _challenge(self, name: str, tests: tuple[str, ...]) -> Challenge:
         function = self.functions[name]
+        stem = PurePath(function.path).stem
         where = RepositoryTests(
             snapshot=self.digest,
             path=function.path,
-            module="shop.prices",
+            module=f"shop.{stem}",
             name=name,
             first_line=function.first_line,
             last_line=function.last_line,
-            tests=tuple(f"tests/test_prices.py::{test}" for test in tests),
+            tests=tuple(f"tests/test_{stem}.py::{test}" for test in tests),
             packages=(self.packages,),
         )
         limits = Limits(cpu_seconds=1.0)
@@ -70,7 +83,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Placed]:
         settings.current.cache_clear()
         snapshot = take_snapshot(write_repository(folders[1]))
         keep_archive(snapshot.archive, snapshot.digest)
-        functions = {each.name: each for each in find_functions(snapshot)[0]}
+        functions = {each.qualified_name: each for each in find_functions(snapshot)[0]}
         with closing(open_sandbox("namespaces", 1)) as sandbox:
             yield Placed(sandbox, snapshot.digest, str(pytest_alone(folders[2])), functions)
     settings.current.cache_clear()
@@ -104,6 +117,68 @@ return Order(order.name, twice(order.count), order.unit)
     verdict = judge("doubled", body)
 
     assert verdict.outcome is Outcome.PASSED, verdict.detail
+
+
+ADDED = """
+def add(self, order, times=1, most=LARGEST):
+    there = self._orders.setdefault(order.name, order)
+    if there is not order:
+        there.count = more(there.count + order.count * times, most)
+    super().change(self.one())
+    return self
+
+def one(self): return 1
+"""
+MORE = "def more(count, most): return most if count > most else count\n"
+ANSWERS = {
+    "a whole class": f"{MORE}class Basket(Nobody):\n    LARGEST = 1\n{indent(ADDED, '    ')}",
+    "the class of a class": f"class Basket: pass\n{MORE}\nclass Basket:{indent(ADDED, '    ')}",
+    "the method alone": (
+        f"{MORE}{ADDED.partition('def one')[0]}".replace("most=LARGEST", "most=9")
+        .replace("super()", "Counted")
+        .replace("change(", "change(self, ")
+        .replace("self.one()", "1")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_method_may_be_answered_by_a_class_or_alone(judge: Placed, name: str) -> None:
+    verdict = judge.program("Basket.add", ANSWERS[name])
+
+    assert (verdict.outcome, verdict.mode) == (Outcome.PASSED, Mode.SPLIT), verdict.detail
+
+
+@pytest.mark.parametrize("name", ["Basket.of", "Basket.is_name", "Basket.count"])
+def test_a_method_alone_is_bound_as_the_original_was(judge: Placed, name: str) -> None:
+    function = judge.functions[name]
+    text = function.reference[function.reference.index(f"    def {function.name}") :]
+
+    verdict = judge.program(name, dedent(text).replace("__sum", "_Basket__sum"))
+
+    assert verdict.outcome is Outcome.PASSED, verdict.detail
+
+
+def test_what_a_class_has_besides_the_method_stays_out(judge: Placed) -> None:
+    program = """
+class Basket:
+    def __len__(self): return 1
+    def change(self, times=1): self.changes = 3
+    def add(self, order, times=1): return self
+"""
+    assert judge.program("Basket.add", program).outcome is Outcome.FAILED
+    assert "defines no function Basket.add" in judge.program("Basket.add", "x = 1").detail
+
+
+def test_a_program_cannot_lend_its_object_another_class(judge: Placed) -> None:
+    body = """
+class Equal(Basket):
+    def __eq__(self, other): return True
+    count = property(lambda self: 9)
+self.__class__ = Equal
+return self
+"""
+    assert judge("Basket.add", body).outcome in (Outcome.FAILED, Outcome.ERROR)
 
 
 ATTACKS = {

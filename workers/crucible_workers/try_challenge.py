@@ -14,8 +14,13 @@ from crucible_tasks.verdict import Mode, Outcome, Verdict
 from crucible_workers.datasets import load_dataset
 from crucible_workers.evaluate import shared_sandbox
 
-#: the original must pass each time
-_REPEATS = 3
+#: the original must pass each time: so often after the first
+_REPEATS = 2
+#: tests that are tried one by one, and the share of a program's CPU time they may use together
+_MOST_TRIED = 10
+_SHARE = 0.5
+#: CPU seconds of one test after which those that are left are not looked at either
+_SLOW_SECONDS = 1.0
 #: CPU seconds of a program that may be endless, as times of the original's, and at least
 _PATIENCE, _LEAST_SECONDS = 10.0, 1.0
 
@@ -34,17 +39,21 @@ def _try(challenge: Challenge, request: TrialRequest) -> Trial:
     assert challenge.reference is not None
     original = challenge.reference
     first = _judge(challenge, original)
+    seconds = first.cpu_seconds
     if not _passes(first):
-        challenge = _drivable(challenge, original)
+        challenge, seconds = _drivable(challenge, original), 0.0
         if not _names(challenge):
-            return Trial(request.task_id, Flaw.UNDRIVABLE, first.detail)
-    found = Trial(request.task_id, None, tests=_names(challenge))
-    for verdict in (_judge(challenge, original) for _ in range(_REPEATS)):
+            is_slow = first.outcome is Outcome.TIMED_OUT
+            return Trial(request.task_id, Flaw.SLOW if is_slow else Flaw.UNDRIVABLE, first.detail)
+    for _ in range(_REPEATS):
+        verdict = _judge(challenge, original)
+        seconds = max(seconds, verdict.cpu_seconds)
         if not _passes(verdict):
-            return replace(found, flaw=Flaw.FLAKY, detail=verdict.detail)
-        found = replace(found, cpu_seconds=max(found.cpu_seconds, verdict.cpu_seconds))
-    seconds = max(_LEAST_SECONDS, _PATIENCE * found.cpu_seconds)
-    limits = replace(challenge.limits, cpu_seconds=min(challenge.limits.cpu_seconds, seconds))
+            names = _names(challenge)
+            return Trial(request.task_id, Flaw.FLAKY, verdict.detail, names, cpu_seconds=seconds)
+    found = Trial(request.task_id, None, tests=_names(challenge), cpu_seconds=seconds)
+    patience = max(_LEAST_SECONDS, _PATIENCE * seconds)
+    limits = replace(challenge.limits, cpu_seconds=min(challenge.limits.cpu_seconds, patience))
     if _passes(_judge(challenge, request.empty, limits)):
         return replace(found, flaw=Flaw.EMPTY_PASSES)
     return _bitten(challenge, found, request, limits)
@@ -64,10 +73,16 @@ def _bitten(challenge: Challenge, found: Trial, request: TrialRequest, limits: L
 
 
 def _drivable(challenge: Challenge, original: str) -> Challenge:
-    """The challenge with those tests that the original passes one by one."""
-    kept = [
-        name for name in _names(challenge) if _passes(_judge(_only(challenge, [name]), original))
-    ]
+    """The challenge with those tests that the original passes one by one, and in time together."""
+    kept: list[str] = []
+    left = _SHARE * challenge.limits.cpu_seconds
+    for name in _names(challenge)[:_MOST_TRIED]:
+        verdict = _judge(_only(challenge, [name]), original)
+        if verdict.cpu_seconds > min(left, _SLOW_SECONDS):
+            break
+        if _passes(verdict):
+            kept.append(name)
+            left -= verdict.cpu_seconds
     return _only(challenge, kept)
 
 

@@ -31,11 +31,11 @@ Examples:
   crucible challenges build ~/src/shop --python ~/src/shop/.venv --output shop.jsonl
   crucible benchmark -m ollama:qwen2.5-coder:1.5b -d shop.jsonl
 
-A function at the top level of a module becomes a challenge when tests call it that pass with the
-original, fail with an empty body and fail with at least --mutants small mistakes in it (all that
-can be made where there are fewer, one at least). The file carries the repository, so it is all
-that is needed to run it, with the packages that the repository imports at the same place. Nothing
-of the repository runs outside the sandbox.
+A function at the top level of a module, or of a class there, becomes a challenge when tests call
+it that pass with the original, fail with an empty body and fail with at least --mutants small
+mistakes in it (all that can be made where there are fewer, one at least). The file carries the
+repository, so it is all that is needed to run it, with the packages that the repository imports at
+the same place. Nothing of the repository runs outside the sandbox.
 """
 
 
@@ -71,7 +71,7 @@ def command(
     output: str | None,
     is_forced: bool,
 ) -> None:
-    """Make challenges from the functions of a repository that its tests call."""
+    """Make challenges from the functions and methods of a repository that its tests call."""
     from crucible_api import private_benchmark
     from crucible_api.cli.installed_packages import package_directories
     from crucible_tasks.repository.snapshot import take_snapshot

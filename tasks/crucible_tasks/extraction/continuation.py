@@ -33,7 +33,7 @@ def program(text: str, challenge: Challenge, finish: Finish) -> Found:
     parser = Parser()
     if not challenge.prompt_is_code or challenge.entry_point is None:
         return _alone(said, challenge, parser)
-    if _declares_again(said, challenge.entry_point):
+    if _declares_again(said, challenge):
         found = _alone(said, challenge, parser)
         code = with_preamble(found.program or "", challenge, parser)
         return Found(code, found.method, is_trimmed=found.is_trimmed)
@@ -68,7 +68,7 @@ def _behind_prompt(text: str, challenge: Challenge, parser: Parser) -> Found:
     prefix = _prefix(prompt + text, parser)
     is_empty = prefix.tree is None or _line_count(prefix.source) <= lines
     if text.strip() and (is_empty or _is_stripped(prompt, text, challenge)):
-        prefix = _moved_in(prompt, text, parser) or prefix
+        prefix = _moved_in(challenge, text, parser) or prefix
     if prefix.tree is None:
         return Found(prompt + _until_column_0(text), "unparsed")
     name = challenge.entry_point or ""
@@ -82,13 +82,22 @@ def _behind_prompt(text: str, challenge: Challenge, parser: Parser) -> Found:
 def _is_stripped(prompt: str, text: str, challenge: Challenge) -> bool:
     """Whether the body begins in column 0, which would leave the function without one."""
     name = re.escape(challenge.entry_point or "")
-    begun = re.search(rf"^(?:async )?def {name}\b", prompt, re.MULTILINE)
-    return begun is not None and prompt.endswith("\n") and text.lstrip("\n")[:1] not in "# \t"
+    begun = re.search(rf"^[ \t]*(?:async )?def {name}\b", prompt, re.MULTILINE)
+    if begun is None or not prompt.endswith("\n"):
+        return False
+    first = text.lstrip("\n").partition("\n")[0]
+    margin = function_body.margin_of(challenge)
+    if margin:
+        return len(first) - len(first.lstrip()) <= len(margin) and not first.lstrip().startswith(
+            "#"
+        )
+    return first[:1] not in "# \t"
 
 
-def _moved_in(prompt: str, text: str, parser: Parser) -> _Prefix | None:
+def _moved_in(challenge: Challenge, text: str, parser: Parser) -> _Prefix | None:
     """Continuations whose first blanks a tokenizer has eaten."""
-    for body in function_body.indented(text):
+    prompt = plain_lines(challenge.prompt)
+    for body in function_body.indented(text, function_body.margin_of(challenge)):
         if body[:1] in (" ", "\t"):
             prefix = _prefix(prompt + body, parser)
             if prefix.tree is not None and _line_count(prefix.source) > prompt.count("\n"):
@@ -130,11 +139,12 @@ def _first_definition(tree: ast.Module, name: str) -> int:
     return len(tree.body)
 
 
-def _declares_again(text: str, name: str) -> bool:
-    """Whether the text starts in column 0 and defines the function itself."""
+def _declares_again(text: str, challenge: Challenge) -> bool:
+    """Whether the text starts in column 0 and defines the function itself, or its class."""
     first = text.lstrip("\n")[:1]
-    name = re.escape(name)
-    pattern = rf"^(?:(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b|{name}[ \t]*=(?!=))"
+    name = re.escape(challenge.entry_point or "")
+    blanks = "[ \\t]*" if function_body.margin_of(challenge) else ""
+    pattern = rf"^{blanks}(?:(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b|{name}[ \t]*=(?!=))"
     return first not in ("", " ", "\t") and bool(re.search(pattern, text, re.MULTILINE))
 
 

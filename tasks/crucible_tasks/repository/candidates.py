@@ -47,7 +47,7 @@ def find_candidates(
     """One for each function, in their order."""
     places = {(each.path, each.line, each.name): n for n, each in enumerate(survey.functions)}
     for function in functions:
-        place = places.get((function.path, function.first_line, function.name))
+        place = places.get((function.path, function.first_line, function.qualified_name))
         callers = [test for test in survey.tests if place in test.calls]
         chosen = _chosen(callers, place)
         if place is None or not chosen:
@@ -57,14 +57,14 @@ def find_candidates(
             snapshot=snapshot.digest,
             path=function.path,
             module=survey.functions[place].module,
-            name=function.name,
+            name=function.qualified_name,
             first_line=function.first_line,
             last_line=function.last_line,
             tests=chosen,
             packages=packages,
         )
         challenge = Challenge(
-            task_id=f"{tests.module}.{function.name}",
+            task_id=f"{tests.module}.{function.qualified_name}",
             language=Language.PYTHON,
             prompt=function.prompt,
             entry_point=function.name,

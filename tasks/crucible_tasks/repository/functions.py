@@ -1,26 +1,21 @@
-"""Functions of a repository, found by their syntax alone, and what a model is told of each."""
+"""Functions and methods of a repository, found by their syntax alone."""
 
 from __future__ import annotations
 
 import ast
 import io
-import tokenize
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from crucible_tasks.repository.heads import AnyFunction, first_line, prompt_of, without_docstring
 from crucible_tasks.repository.snapshot import Snapshot
-
-AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
-
-#: lines of imports shown above a function; more would hide it
-_MOST_IMPORT_LINES = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function at the top level of a module."""
+    """A function at the top level of a module, or of a class there."""
 
     #: of its file, in the repository
     path: str
@@ -28,12 +23,19 @@ class Function:
     #: with its decorators, from 1
     first_line: int
     last_line: int
-    #: the file's imports, the signature and the docstring
+    #: the file's imports, the heads of its classes, the signature and the docstring
     prompt: str
     #: what follows the prompt in the file
     body: str
-    #: how deep the body is indented
-    indent: int
+    #: what stands before each line of the body
+    margin: str
+    #: the classes it is a method of, outermost first
+    classes: tuple[str, ...] = ()
+
+    @property
+    def qualified_name(self) -> str:
+        """With its classes, as Python spells it."""
+        return ".".join((*self.classes, self.name))
 
     @property
     def reference(self) -> str:
@@ -43,7 +45,14 @@ class Function:
     @property
     def empty(self) -> str:
         """A program that does nothing in its place."""
-        return f"{self.prompt}{' ' * self.indent}pass\n"
+        return f"{self.prompt}{self.margin}pass\n"
+
+    def find(self, tree: ast.Module) -> AnyFunction:
+        """Its definition in the tree of a program that was made from its prompt."""
+        body: Sequence[ast.stmt] = tree.body
+        for kind in self.classes:
+            body = next(n for n in body if isinstance(n, ast.ClassDef) and n.name == kind).body
+        return next(n for n in body if isinstance(n, AnyFunction) and n.name == self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +64,28 @@ class Unfit:
     reason: str
 
 
-METHOD = "a method or an inner function: only functions at the top level of a module are asked for"
-TWICE = "its name is bound more than once in its module"
-TRIVIAL = "its body does nothing"
+INNER = "it lies in a function or under a condition, not at the top level of a module or class"
+TWICE = "its name is bound more than once in its module or class"
+TRIVIAL = "its body does nothing, or it is a special method of one statement"
 CROWDED = "it shares a line with something else"
+INTIMATE = "Python itself calls it to make or read any object of its class"
+
+#: replacing these would change how an object crosses to the program and back
+_INTIMATE = frozenset(
+    "__new__ __del__ __getattr__ __getattribute__ __setattr__ __delattr__ __init_subclass__ "
+    "__class_getitem__ __set_name__ __reduce__ __reduce_ex__ __getstate__ __setstate__".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """A module or a class, whose functions can be replaced."""
+
+    body: list[ast.stmt]
+    #: from the outermost on; empty for a module
+    classes: tuple[ast.ClassDef, ...]
+    #: how often each name is bound in it
+    bound: Counter[str]
 
 
 def find_functions(snapshot: Snapshot) -> tuple[list[Function], list[Unfit]]:
@@ -93,33 +120,83 @@ def _text(content: bytes) -> str:
 def _functions(path: str, source: str, tree: ast.Module) -> Iterator[Function | Unfit]:
     # not splitlines, which also splits at form feeds
     lines = io.StringIO(source).readlines()
-    top = frozenset(tree.body)
-    bound = Counter(name for node in ast.walk(tree) for name in _bound(node, is_top=node in top))
+    placed = set()
+    for scope in _scopes(tree):
+        for node in filter(_is_function, scope.body):
+            assert isinstance(node, AnyFunction)
+            placed.add(node)
+            if not _is_overload(node):
+                yield _in_scope(path, lines, tree, scope, node)
     for node in ast.walk(tree):
-        if not isinstance(node, AnyFunction):
-            continue
-        if node not in top:
-            yield Unfit(path, node.name, METHOD)
-        elif bound[node.name] > 1:
-            yield Unfit(path, node.name, TWICE)
-        elif _does_nothing(node):
-            yield Unfit(path, node.name, TRIVIAL)
-        else:
-            yield _function(path, lines, tree, node) or Unfit(path, node.name, CROWDED)
+        if isinstance(node, AnyFunction) and node not in placed:
+            yield Unfit(path, node.name, INNER)
 
 
-def _bound(node: ast.AST, *, is_top: bool) -> Iterator[str]:
-    """Names that a statement binds for the whole module, as far as that is easily seen."""
-    if isinstance(node, AnyFunction | ast.ClassDef):
-        yield from (node.name,) if is_top else ()
-    elif isinstance(node, ast.Assign) and is_top:
+def _scopes(tree: ast.Module) -> Iterator[_Scope]:
+    """The module and every class whose name leads to it."""
+    names = Counter(name for node in tree.body for name in _bound(node))
+    names.update(n for node in ast.walk(tree) if isinstance(node, ast.Global) for n in node.names)
+    waiting = [_Scope(tree.body, (), names)]
+    for scope in waiting:
+        yield scope
+        waiting += [
+            _Scope(node.body, (*scope.classes, node), Counter(_names(node.body)))
+            for node in scope.body
+            if isinstance(node, ast.ClassDef) and scope.bound[node.name] == 1
+        ]
+
+
+def _names(body: list[ast.stmt]) -> Iterator[str]:
+    return (name for node in body for name in _bound(node))
+
+
+def _bound(node: ast.stmt) -> Iterator[str]:
+    """Names that a statement binds in its scope, as far as that is easily seen."""
+    if isinstance(node, AnyFunction):
+        # a property's setter and an overload's signature belong to the one that does the work
+        yield from () if _is_overload(node) or _is_accessor(node) else (node.name,)
+    elif isinstance(node, ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign):
         yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-    elif isinstance(node, ast.Global):
-        yield from node.names
+
+
+def _in_scope(
+    path: str, lines: list[str], tree: ast.Module, scope: _Scope, node: AnyFunction
+) -> Function | Unfit:
+    name = ".".join((*(each.name for each in scope.classes), node.name))
+    if scope.classes and node.name in _INTIMATE:
+        return Unfit(path, name, INTIMATE)
+    if scope.bound[node.name] > 1 or _is_accessor(node):
+        return Unfit(path, name, TWICE)
+    if _does_nothing(node):
+        return Unfit(path, name, TRIVIAL)
+    return _function(path, lines, tree, scope, node) or Unfit(path, name, CROWDED)
+
+
+def _is_function(node: ast.stmt) -> bool:
+    return isinstance(node, AnyFunction)
+
+
+def _is_overload(node: AnyFunction) -> bool:
+    return any(_last(each) == "overload" for each in node.decorator_list)
+
+
+def _is_accessor(node: AnyFunction) -> bool:
+    """Whether it is `@name.setter`, which comes after a function of the same name."""
+    kinds = ("setter", "getter", "deleter")
+    return any(isinstance(d, ast.Attribute) and d.attr in kinds for d in node.decorator_list)
+
+
+def _last(decorator: ast.expr) -> str:
+    return ast.unparse(decorator).rpartition(".")[2]
 
 
 def _does_nothing(node: AnyFunction) -> bool:
-    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    body = without_docstring(node)
+    is_special = node.name.startswith("__") and node.name.endswith("__")
+    if is_special and len(body) == 1 and not hasattr(body[0], "body"):
+        return True
     return all(
         isinstance(each, ast.Pass | ast.Raise)
         or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
@@ -127,47 +204,20 @@ def _does_nothing(node: AnyFunction) -> bool:
     )
 
 
-def _function(path: str, lines: list[str], tree: ast.Module, node: AnyFunction) -> Function | None:
-    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-    last = node.end_lineno or node.lineno
-    place = tree.body.index(node)
-    neighbours = (*tree.body[max(0, place - 1) : place], *tree.body[place + 1 : place + 2])
+def _function(
+    path: str, lines: list[str], tree: ast.Module, scope: _Scope, node: AnyFunction
+) -> Function | None:
+    first, last = first_line(node), node.end_lineno or node.lineno
+    place = scope.body.index(node)
+    neighbours = (*scope.body[max(0, place - 1) : place], *scope.body[place + 1 : place + 2])
     if any(each.lineno <= last and (each.end_lineno or 0) >= first for each in neighbours):
         return None
-    statements = node.body[1:] if ast.get_docstring(node) is not None else node.body
-    start = statements[0]
-    head_end = _head_end(lines, node)
-    if head_end is None or start.lineno <= head_end:
+    told = prompt_of(path, lines, tree, scope.classes, node)
+    if told is None:
         return None
-    head = "".join(lines[first - 1 : head_end])
+    prompt, head_end = told
     body = "".join(lines[head_end:last])
-    prompt = f"# {path}\n{_imports(lines, tree, first)}\n\n{head}"
-    return Function(path, node.name, first, last, prompt, body, start.col_offset)
-
-
-def _head_end(lines: list[str], node: AnyFunction) -> int | None:
-    """The last line of the docstring, or of the signature where there is none."""
-    if ast.get_docstring(node) is not None:
-        return node.body[0].end_lineno
-    text = "".join(lines[node.lineno - 1 : node.body[0].end_lineno])
-    depth = 0
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            depth += token.string in ("(", "[", "{")
-            depth -= token.string in (")", "]", "}")
-            if token.type == tokenize.OP and token.string == ":" and not depth:
-                return node.lineno - 1 + token.end[0]
-    except (tokenize.TokenError, IndentationError):
-        pass
-    return None
-
-
-def _imports(lines: list[str], tree: ast.Module, before: int) -> str:
-    """The module's own imports above the function, which any answer may use."""
-    kept = [
-        line
-        for statement in tree.body
-        if isinstance(statement, ast.Import | ast.ImportFrom) and statement.lineno < before
-        for line in lines[statement.lineno - 1 : statement.end_lineno]
-    ]
-    return "".join(kept) if len(kept) <= _MOST_IMPORT_LINES else ""
+    start = without_docstring(node)[0]
+    margin = lines[start.lineno - 1][: start.col_offset]
+    classes = tuple(each.name for each in scope.classes)
+    return Function(path, node.name, first, last, prompt, body, margin, classes)

@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from crucible_tasks.repository.functions import AnyFunction, Function, parsed
+from crucible_tasks.repository.functions import Function, parsed
+from crucible_tasks.repository.heads import without_docstring
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
@@ -38,10 +39,10 @@ def mutants(function: Function, most: int) -> tuple[str, ...]:
     tree = parsed(function.reference)
     original = ast.dump(tree)
     made: list[str] = []
-    for number, way in sorted(_places(_nodes(tree, function.name)), key=_mixed(function)):
+    for number, way in sorted(_places(_nodes(tree, function)), key=_mixed(function)):
         # parsing again is cheaper than copying
         changed = parsed(function.reference)
-        if not _WAYS[way](_nodes(changed, function.name)[number]):
+        if not _WAYS[way](_nodes(changed, function)[number]):
             continue
         text = f"{ast.unparse(ast.fix_missing_locations(changed))}\n"
         if ast.dump(changed) != original and text not in made:
@@ -55,15 +56,15 @@ def _mixed(function: Function) -> Callable[[tuple[int, str]], bytes]:
     """An order that is no order of the code, so that the first few come from all over it."""
 
     def key(place: tuple[int, str]) -> bytes:
-        return hashlib.sha256(f"{function.path} {function.name} {place}".encode()).digest()
+        text = f"{function.path} {function.qualified_name} {place}"
+        return hashlib.sha256(text.encode()).digest()
 
     return key
 
 
-def _nodes(tree: ast.Module, name: str) -> list[ast.AST]:
+def _nodes(tree: ast.Module, function: Function) -> list[ast.AST]:
     """Every node of the function's body but its docstring, in one order."""
-    found = next(node for node in tree.body if isinstance(node, AnyFunction) and node.name == name)
-    body = found.body[1:] if ast.get_docstring(found) is not None else found.body
+    body = without_docstring(function.find(tree))
     return [node for statement in body for node in ast.walk(statement)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,17 @@ def test_a_private_function_is_found_and_the_house_style_is_not() -> None:
     assert _rules(private, HONEST, "text") == {("shop/1", Rule.WORDS)}
     assert _rules(private, style, "text") == set()
     assert private.screened[0].is_private
+
+
+def test_of_a_private_method_the_class_around_it_is_no_leak() -> None:
+    maker = "    def __init__(self, left, right):\n        self.left, self.right = left, right\n"
+    method = textwrap.indent(HONEST.strip("\n"), "    ") + "\n"
+    program = f"class Shop:\n{maker}\n{method}"
+    challenge = Challenge("shop/1", Language.PYTHON, "", "total", ScriptTests(""), program)
+    private = Screen([], create("mine", "crucible", [challenge]))
+
+    assert _rules(private, f"class Other:\n{method}") == {("shop/1", Rule.SYNTAX)}
+    assert _rules(private, f"class Other:\n{maker}") == set()
 
 
 def test_a_function_is_cut_out_and_the_rest_stays(screen: Screen) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from crucible_tasks.repository.functions import (
     CROWDED,
-    METHOD,
+    INNER,
+    INTIMATE,
     TRIVIAL,
     TWICE,
     Function,
@@ -80,14 +81,16 @@ def test_prompt_and_body_are_the_lines_that_a_program_replaces() -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("class A:\n    def f(self):\n        return 1\n", METHOD),
-        ("if x:\n    def f():\n        return 1\n", METHOD),
+        ("class A:\n    def f(self):\n        return 1\n", None),
+        ("if x:\n    class f:\n        def f(self):\n            return 1\n", INNER),
+        ("if x:\n    def f():\n        return 1\n", INNER),
         ("def f():\n    return 1\nf = g(f)\n", TWICE),
         ("def f():\n    return 1\ndef g():\n    global f\n    f = 2\n", TWICE),
         ('def f():\n    """Words."""\n', TRIVIAL),
         ("def f():\n    raise NotImplementedError\n", TRIVIAL),
         ("def f(): return 1\n", CROWDED),
         ("def f():\n    return 1\nx = 1; y = 2\n", None),
+        ("@overload\ndef f(): ...\n\ndef f():\n    return 1\n", None),
     ],
 )
 def test_what_cannot_be_asked_for_says_why(source: str, reason: str | None) -> None:
@@ -95,6 +98,120 @@ def test_what_cannot_be_asked_for_says_why(source: str, reason: str | None) -> N
 
     assert [each.reason for each in unfit if each.name == "f"] == ([reason] if reason else [])
     assert [each.name for each in functions if each.name == "f"] == ([] if reason else ["f"])
+
+
+def test_of_the_special_methods_those_that_do_something_are_asked_for() -> None:
+    source = """
+    class A:
+        def __init__(self, x):
+            self.x = x
+
+        def __eq__(self, other):
+            if other is None:
+                return False
+            return self.x == other.x
+
+        def __getattr__(self, name):
+            value = name.upper()
+            return value
+    """
+    functions, unfit = _found(source)
+
+    assert [each.qualified_name for each in functions] == ["A.__eq__"]
+    assert {each.name: each.reason for each in unfit} == {
+        "A.__init__": TRIVIAL,
+        "A.__getattr__": INTIMATE,
+    }
+
+
+METHODS = '''
+import math
+
+
+class Outer:
+    """Outside."""
+
+    class Shape(Base, kind=1):
+        """A shape
+        of its own.
+        """
+
+        SIDES: int = 4
+        names = (
+            "a",
+        )
+
+        def area(self):
+            return 1
+
+        @property
+        def width(self) -> int:
+            """How wide: in all."""
+            return self._width
+
+        @width.setter
+        def width(self, width):
+            self._width = width
+
+        def __init__(self, width):
+            self.area()
+            self._width = width
+'''
+SHOWN_OF_METHOD = '''# pkg/shapes.py
+import math
+
+
+class Outer:
+    """Outside."""
+
+    class Shape(Base, kind=1):
+        """A shape
+        of its own.
+        """
+
+        SIDES: int = 4
+        names = (
+            "a",
+        )
+
+        # It has area.
+
+        def __init__(self, width):
+            self.area()
+            self._width = width
+
+        @property
+        def width(self) -> int:
+            """How wide: in all."""
+'''
+
+
+def test_a_methods_prompt_has_what_its_class_says_of_itself() -> None:
+    functions, unfit = _found(METHODS)
+    width = next(each for each in functions if each.name == "width")
+
+    assert [each.name for each in unfit] == ["Outer.Shape.width"]
+    assert width.prompt == SHOWN_OF_METHOD
+    assert width.body == "            return self._width\n"
+    assert (width.classes, width.qualified_name) == (("Outer", "Shape"), "Outer.Shape.width")
+    for each in functions:
+        assert each.find(ast.parse(each.reference)).name == each.name
+        ast.parse(each.empty)
+
+
+def test_an_empty_body_is_indented_as_the_original_was() -> None:
+    ((only,), _) = _found("class A:\n\tdef f(self):\n\t\t'''Words.'''\n\t\treturn 1\n")
+
+    assert only.empty.endswith("\t\t'''Words.'''\n\t\tpass\n")
+
+
+def test_a_methods_mutants_change_its_own_body_alone() -> None:
+    width = next(each for each in _found(METHODS)[0] if each.name == "width")
+
+    (only,) = mutants(width, 10)
+
+    assert "return [self._width]" in only
+    assert "self._width = width" in only
 
 
 @pytest.mark.parametrize("path", ["tests/x.py", "pkg/tests/x.py", "test_x.py", "conftest.py"])

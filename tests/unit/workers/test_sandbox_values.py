@@ -249,3 +249,51 @@ def test_standard_values_keep_their_text() -> None:
     value = [Decimal("1.10"), Fraction(1, 3), date(2024, 2, 29), timedelta(-1, 5)]
 
     assert list(map(str, _cross(value))) == list(map(str, value))
+
+
+class _Tally(dict[str, Any]):
+    """Items and attributes, and code of its own that nothing here runs."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise AssertionError(key)
+
+    def __iter__(self) -> Any:
+        raise AssertionError
+
+
+class _Point:
+    pass
+
+
+class _Knowing(Ends):
+    """Both ends know the classes of this file."""
+
+    def class_name(self, kind: type) -> str | None:
+        return kind.__name__ if kind in (_Tally, _Point) else None
+
+    def known_class(self, name: str) -> type:
+        return {"_Tally": _Tally, "_Point": _Point}[name]
+
+
+def test_a_class_of_containers_is_made_of_what_it_holds_and_of_attributes() -> None:
+    peer = _Knowing()
+    tally = _Tally({"a": [1]})
+    tally.last = tally
+    table: list[Any] = []
+
+    body = Encoder(peer, table).encode(tally)
+    copy = Decoder(peer).decode(json.loads(json.dumps(body)))
+
+    assert type(copy) is _Tally
+    assert dict.__eq__(copy, {"a": [1]})
+    assert copy.last is copy
+    del copy.last
+    dict.__setitem__(copy, "b", 2)
+    Decoder(peer, table).update(tally, Encoder(peer).content(copy))
+    assert dict.__eq__(tally, {"a": [1], "b": 2})
+    assert vars(tally) == {}
+
+
+def test_no_attribute_makes_an_object_another_class() -> None:
+    with pytest.raises(ValueRefused, match="none is the class"):
+        Decoder(_Knowing()).decode({"object": ["_Point", [["__class__", {"builtin": "int"}]]]})

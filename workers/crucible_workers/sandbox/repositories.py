@@ -138,7 +138,10 @@ def _write(path: Path, content: bytes) -> None:
 def _is_data(snapshot: Snapshot, path: str) -> bool:
     """Whether a file lies in a package and is no Python."""
     is_source = path.endswith((".py", ".pyi", ".pyx", ".ipynb"))
-    return not is_source and not is_test(path) and _is_packaged(snapshot, path)
+    folders = PurePosixPath(path).parents
+    # tables often lie in folders that are no packages themselves
+    is_packaged = any(f"{folder}/__init__.py" in snapshot.files for folder in folders)
+    return not is_source and not is_test(path) and is_packaged
 
 
 def _is_packaged(snapshot: Snapshot, path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import datetime as dt
 import sys
 import types
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
+
+from .mixtures import base_of, empty
 
 if TYPE_CHECKING:
     from .values import Decoder, Encoder
@@ -43,9 +46,17 @@ class ValueRefused(Exception):
 def restore_state(value: Any, pairs: Iterable[tuple[str, Any]]) -> None:
     """Set the attributes of an instance without running its code."""
     for name, item in pairs:
-        if type(name) is not str:
-            raise ValueRefused("attribute names are strings")
+        if type(name) is not str or name == "__class__":
+            raise ValueRefused("attribute names are strings, and none is the class")
         object.__setattr__(value, name, item)
+
+
+def drop_state(value: Any, kept: set[Any]) -> None:
+    """Remove the attributes of an instance that are not to be kept."""
+    for name in state_of(value).keys() - kept:
+        # a slot of a class that somebody has sealed
+        with contextlib.suppress(AttributeError):
+            object.__delattr__(value, name)
 
 
 def state_of(value: Any) -> dict[str, Any]:
@@ -229,6 +240,14 @@ def _decode_object(decoder: Decoder, body: Any) -> Any:
     return decoder.build(object.__new__(kind), content)
 
 
+def _decode_mixture(decoder: Decoder, body: Any) -> Any:
+    name, content = body
+    kind = decoder.peer.known_class(name)
+    if base_of(kind) is None:
+        raise ValueRefused(f"{name} is no container")
+    return decoder.build(empty(kind), content)
+
+
 def _decode_named(decoder: Decoder, body: Any) -> Any:
     name, items = body
     kind = decoder.peer.known_class(name)
@@ -302,6 +321,7 @@ DECODERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "exception": _decode_exception,
     "module": _decode_module,
     "object": _decode_object,
+    "mixture": _decode_mixture,
     "named": _decode_named,
     "scalar": _decode_scalar,
     "array": _decode_array,

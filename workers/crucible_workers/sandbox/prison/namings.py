@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from .encodings import ValueRefused, state_of
+from .mixtures import base_of
 
 #: where Python itself keeps what programs pass around; only ever named to a program, never by one
 _STANDARD = sys.stdlib_module_names
@@ -113,11 +114,11 @@ class Namings:
 
 
 def _is_made_of_attributes(kind: type) -> bool:
-    """Whether nothing of its instances lies where only C finds it; tuples have their items."""
+    """Whether nothing of its instances lies where only C finds it, but what containers hold."""
     if issubclass(kind, tuple):
         return True
     try:
-        object.__new__(kind)
+        (base_of(kind) or object).__new__(kind)
     except TypeError:
         return False
     return True

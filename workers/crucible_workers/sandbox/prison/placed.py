@@ -5,24 +5,34 @@ where it was; so nothing in this process, on disk or in memory, knows the origin
 """
 
 from __future__ import annotations
+import __future__
 
+import functools
 import importlib
 import marshal
+import operator
 import sys
 import types
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from typing import Any
 
-from .candidate import Candidate, describe
+from .candidate import MODULE_NAME, Candidate, describe
+from .filling import Filling, Place, calling_scope
 from .frames import FrameReader
 from .namings import Namings
+from .places import function_of, look_up
 
 #: what stands in the hole of a module's code
 HOLE = "__crucible_program__"
 
 #: name, path, whether it is a package, and its marshalled code or its source
 Shipped = dict[str, tuple[str, bool, bytes | str]]
+
+#: what a module imports from `__future__`, among the flags of its code
+_FUTURE = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 
 
 class Placed(Candidate):
@@ -34,13 +44,22 @@ class Placed(Candidate):
         shipped: Shipped = order["modules"]
         self._namings = Namings(shipped, knows_standard=True)
 
-    def load(self, code: types.CodeType) -> bool:
-        """Import the module, which runs the program in its place."""
+    def compiled(self) -> Filling:
+        """The program; raises what `compile` raises."""
+        order = self._order
+        _, _, code = order["modules"][order["module"]]
+        flags = marshal.loads(code).co_flags & _FUTURE
+        place = Place(order["names"][0], order["binding"], flags)
+        return Filling(order["source"], f"<{MODULE_NAME}>", place)
+
+    def place(self, filling: Filling) -> bool:
+        """Import the module, which runs the program in its place; whether it can be called."""
         target = self._order["module"]
-        sys.meta_path.insert(0, _Finder(self._order["modules"], target, code))
+        sys.meta_path.insert(0, _Finder(self._order["modules"], target, filling))
         sys.path[:0] = self._order["roots"]
         try:
             self.module = importlib.import_module(target)
+            filling.finish(self.module)
         except Exception as error:
             self._send(["raise", self._exception(error), []])
         except BaseException as error:
@@ -51,8 +70,12 @@ class Placed(Candidate):
 
     def announce(self, names: list[str]) -> None:
         """Tell the driver what the program made of the function's name: a handle, never a name."""
-        found = vars(self.module)
-        known = {name: super(Placed, self).export(found[name]) for name in names if name in found}
+        found = {name: function_of(look_up(self.module, name)) for name in names}
+        known = {
+            name: super(Placed, self).export(value)
+            for name, value in found.items()
+            if value is not None
+        }
         self._send(["ready", known])
 
     def export(self, value: object) -> dict[str, Any]:
@@ -81,7 +104,7 @@ class Placed(Candidate):
 class _Finder:
     """Finds the modules that came with the order."""
 
-    def __init__(self, modules: Shipped, target: str, program: types.CodeType) -> None:
+    def __init__(self, modules: Shipped, target: str, program: Filling) -> None:
         self._modules = modules
         self._target = target
         self._program = program
@@ -103,9 +126,7 @@ class _Finder:
 class _Loader(SourceFileLoader):
     """Loads code that never was a file here; data files beside it may be there."""
 
-    def __init__(
-        self, name: str, path: str, code: bytes | str, program: types.CodeType | None
-    ) -> None:
+    def __init__(self, name: str, path: str, code: bytes | str, program: Filling | None) -> None:
         super().__init__(name, path)
         self._code = code
         self._program = program
@@ -125,7 +146,7 @@ class _Loader(SourceFileLoader):
 
             def fill() -> None:
                 del names[HOLE]
-                exec(program, names)
+                program.fill(names, calling_scope())
 
             names[HOLE] = fill
         super().exec_module(module)

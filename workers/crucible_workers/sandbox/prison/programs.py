@@ -30,6 +30,8 @@ _MOST_SECONDS = 0.5
 #: CPU time and memory that the next program would miss
 _WORN_SECONDS = 0.3
 _WORN_KIB = 16 << 10
+#: what the compiler says to a text that is none
+_NO_PROGRAM = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
 def run_programs() -> int:
@@ -61,15 +63,17 @@ def _run_placed(reader: FrameReader, message: dict[str, Any]) -> None:
     """Run a program that defines one function of a repository. Raises ChannelClosed at the end."""
     send_frame(CHANNEL, OWN)
     program = Placed(CHANNEL, reader, message)
-    code = _compiled(message["source"])
-    if not isinstance(code, types.CodeType):
-        program.refuse(code)
+    try:
+        filling = program.compiled()
+    except _NO_PROGRAM as error:
+        program.refuse(error)
         program.skip()
-    elif not program.load(code):
-        program.skip()
-    else:
+        return
+    if program.place(filling):
         program.announce(message["names"])
         program.serve()
+    else:
+        program.skip()
 
 
 def _serve(reader: FrameReader, message: dict[str, Any]) -> None:
@@ -114,7 +118,7 @@ def _run(program: Candidate, message: dict[str, Any], *, is_new: bool) -> bool:
 def _compiled(source: str) -> types.CodeType | Exception:
     try:
         return compile(source, f"<{MODULE_NAME}>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+    except _NO_PROGRAM as error:
         return error
 
 

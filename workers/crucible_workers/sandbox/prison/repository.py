@@ -46,7 +46,8 @@ class RepositoryTests(Tests):
         self.keeps_state = True
         self._run = self._run_items
         self._program = _Forward()
-        _replace(suite.function(body), self._program)
+        function, self._binding = suite.function(body)
+        _replace(function, self._program)
 
     def order(self, source: str) -> bytes:
         """What a child is told about its program."""
@@ -55,6 +56,7 @@ class RepositoryTests(Tests):
             source,
             names=self.names,
             module=self._body["module"],
+            binding=self._binding,
             modules=self._shipped,
             roots=self._suite.roots,
         )

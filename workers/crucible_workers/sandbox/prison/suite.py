@@ -20,6 +20,7 @@ from typing import Any
 
 from .driver import UnusableTests
 from .placed import HOLE, Shipped
+from .places import binding_of, function_of, look_up
 
 #: pytest, without what reads a user's habits, writes files or changes the order of tests
 _ARGUMENTS = (
@@ -118,13 +119,17 @@ class Suite:
             said = f"{type(error).__name__}: {said}"
         return "; ".join(filter(None, (f"{item.nodeid}: {lines[-1] if lines else ''}", said)))
 
-    def function(self, body: dict[str, Any]) -> types.FunctionType:
-        """The function that a program replaces. Raises UnusableTests when it is none."""
+    def function(self, body: dict[str, Any]) -> tuple[types.FunctionType, str]:
+        """The function that a program replaces, and how it is bound in its class.
+
+        Raises UnusableTests when it is none.
+        """
         module = sys.modules.get(body["module"])
-        found = vars(module).get(body["name"]) if module is not None else None
-        if not isinstance(found, types.FunctionType):
+        found = look_up(module, body["name"]) if module is not None else None
+        function = function_of(found)
+        if not isinstance(function, types.FunctionType):
             raise UnusableTests(f"{body['module']}.{body['name']} is no plain function")
-        return found
+        return function, binding_of(found)
 
     def shipped_with_hole(self, body: dict[str, Any]) -> Shipped:
         """Code of every module that programs may import; where the function was is a hole."""
@@ -134,7 +139,9 @@ class Suite:
         path, is_package, _ = self._shipped[name]
         lines = linecache.getlines(path)
         first, last = body["first_line"], body["last_line"]
-        lines[first - 1 : last] = [f"{HOLE}()\n", *["\n"] * (last - first)]
+        start = lines[first - 1]
+        margin = start[: len(start) - len(start.lstrip())]
+        lines[first - 1 : last] = [f"{margin}{HOLE}()\n", *["\n"] * (last - first)]
         code = compile("".join(lines), path, "exec", dont_inherit=True)
         # under another name the same file would still have the function
         others = {key: value for key, value in self._shipped.items() if value[0] != path}
@@ -219,11 +226,13 @@ class _Calls:
             found[-1] = caller is not None and self._suite.is_test(caller.f_code.co_filename)
 
     def _described(self, code: types.CodeType, frame: types.FrameType) -> list[Any] | None:
-        if code.co_name != code.co_qualname or not self._suite.is_own(code.co_filename):
+        name = code.co_qualname
+        # the body of a function, class or module has its own brackets
+        if "<" in name or not self._suite.is_own(code.co_filename):
             return None
         path = code.co_filename.removeprefix(f"{self._suite.root}/")
         module = str(frame.f_globals.get("__name__"))
-        return [path, code.co_firstlineno, code.co_name, module, False]
+        return [path, code.co_firstlineno, name, module, False]
 
 
 def _hooks(suite: Suite) -> object:

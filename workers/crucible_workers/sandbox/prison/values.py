@@ -23,11 +23,13 @@ from .encodings import (
     PLAIN,
     PLAIN_BASES,
     ValueRefused,
+    drop_state,
     encode_numpy,
     encode_plain,
     restore_state,
     state_of,
 )
+from .mixtures import base_of, items_of, refill
 
 __all__ = ["Decoder", "Encoder", "Peer", "ValueRefused"]
 
@@ -81,6 +83,8 @@ class Encoder:
 
     def content(self, value: Any) -> Any:
         """What a numbered container holds now, nested containers as references."""
+        if _is_mixture(self.peer, value):
+            return [self.encode_state(value), self.encode_all(items_of(value))]
         if isinstance(value, dict):
             return [[self.encode(key), self.encode(item)] for key, item in dict.items(value)]
         if isinstance(value, bytearray):
@@ -97,6 +101,8 @@ class Encoder:
         name = self.peer.class_name(kind)
         if name is not None and isinstance(value, tuple):
             return {"named": [name, self.encode_all(tuple.__iter__(value))]}
+        if name is not None and base_of(kind) is not None:
+            return self.number(value) or {"mixture": [name, self.content(value)]}
         if name is not None and not isinstance(value, PLAIN_BASES):
             return self.number(value) or {"object": [name, self.encode_state(value)]}
         # before the plain bases: numpy.float64 is a float, but no tolerance takes it for one
@@ -136,6 +142,10 @@ class Decoder:
 
     def update(self, value: Any, content: Any) -> None:
         """Give a numbered container the content it has on the other side."""
+        if _is_mixture(self.peer, value):
+            self._restore(value, content[0])
+            refill(value, [self.decode(item) for item in content[1]])
+            return
         if isinstance(value, dict):
             pairs = [(self.decode(key), self.decode(item)) for key, item in content]
             value.clear()
@@ -149,7 +159,12 @@ class Decoder:
             value.clear()
             value.update(items) if isinstance(value, set) else value.extend(items)
         else:
-            restore_state(value, [(name, self.decode(item)) for name, item in content])
+            self._restore(value, content)
+
+    def _restore(self, value: Any, content: Any) -> None:
+        pairs = [(name, self.decode(item)) for name, item in content]
+        drop_state(value, {name for name, _ in pairs})
+        restore_state(value, pairs)
 
     def _decode_list(self, body: list[Any]) -> list[Any]:
         self.table.append(body)
@@ -164,3 +179,9 @@ class Decoder:
         self.table.append(value)
         self.update(value, content)
         return value
+
+
+def _is_mixture(peer: Peer, value: Any) -> bool:
+    """Whether an instance of a class that both sides know is a list, dictionary or set, too."""
+    kind = type(value)
+    return base_of(kind) is not None and peer.class_name(kind) is not None
