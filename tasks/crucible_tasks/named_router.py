@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from crucible_infra.settings import current
+from crucible_tasks.model_names import spelled_out
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 from crucible_tasks.router import BUILT_IN, Router, read_router, restyled, router_of
 
@@ -20,7 +21,7 @@ def named_router(spec: ModelSpec) -> Router | None:
     if entry is None or entry.router is None:
         return None
     router = router_of(spec.name, entry.router)
-    members = tuple(replace(one, spec=_resolved(one.spec)) for one in router.members)
+    members = tuple(replace(one, spec=spelled_out(one.spec, current())) for one in router.members)
     router = replace(router, members=members)
     return router if spec.style is None else restyled(router, spec.style)
 
@@ -35,12 +36,3 @@ def is_router(text: str) -> bool:
         return spec.kind is ModelKind.ROUTER
     entry = current().models.get(spec.name)
     return spec.name == BUILT_IN if entry is None else entry.router is not None
-
-
-def _resolved(text: str) -> str:
-    spec = parse(text)
-    entry = current().models.get(spec.name) if spec.kind is ModelKind.NAME else None
-    if entry is None or entry.spec is None:
-        return text
-    alias = parse(entry.spec)
-    return str(alias if spec.style is None else replace(alias, style=spec.style))

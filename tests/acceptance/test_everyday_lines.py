@@ -52,7 +52,6 @@ def server() -> Iterator[ModelServer]:
 def desk(
     request: pytest.FixtureRequest, server: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Desk:
-    pytest.importorskip("crucible_api.cli.ask")
     if shutil.which("cc") is None or shutil.which("bash") is None:
         pytest.skip("there is no compiler or no bash")
     home = tmp_path_factory.mktemp("everyday")

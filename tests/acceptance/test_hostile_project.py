@@ -59,7 +59,6 @@ def clone(tmp_path: Path) -> Path:
 
 
 def ask(crucible: Crucible, clone: Path, *words: str) -> Said:
-    pytest.importorskip("crucible_api.cli.ask")
     done = subprocess.run(
         [*PROGRAM, "ask", "Explain this", "--no-log", *words],
         env=crucible.environment,

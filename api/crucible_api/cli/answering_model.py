@@ -7,6 +7,9 @@ from crucible_api.cli.output import Voice
 from crucible_infra.errors import ModelError, StorageError
 from crucible_infra.settings import current
 from crucible_tasks.answering import Answerer, find_models, open_answerer
+from crucible_tasks.built_in_router import built_in
+from crucible_tasks.model_spec import parse
+from crucible_tasks.router import describe
 
 
 def open_model(spec: str | None, voice: Voice) -> Answerer:
@@ -41,6 +44,13 @@ def _found(voice: Voice) -> str:
             "no model was named, and no model server answers on this host",
             hint="start Ollama, LM Studio, llama.cpp or vLLM, or write -m openai:URL#NAME",
         )
+    router = built_in([parse(one.spec) for one in models])
+    if router is not None:
+        voice.talk(
+            f"no model was named, so this asks the built-in router {router.name}, "
+            f"{describe(router)} (choose with -m)"
+        )
+        return router.spec
     others = len(models) - 1
     more = f" ({others} more: crucible models; choose with -m)" if others else ""
     voice.talk(f"no model was named, so this asks {model.spec} on {model.server}{more}")

@@ -15,6 +15,7 @@ from crucible_api.cli.asking_options import Asking
 from crucible_api.cli.output import Voice
 from crucible_api.cli.prompt_group import refuse_slip
 from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.cli.told_answer import ToldAnswer
@@ -147,7 +148,7 @@ def _request(
             prompt = f"{prompt}\n\n{verifying.instruction(asking, challenge)}"
         if asking.wants_code or challenge is not None:
             prompt = f"{prompt}\n\n{instruction(asking.language)}"
-    system = asking.system or (conversation.system if conversation else None)
+    system = asking.system or (conversation.system if conversation else current().system)
     turns = [Message("system", system)] if system else []
     turns += conversation.messages if conversation else ()
     seed = random.randrange(1, 2**31) if asking.seed is None else asking.seed

@@ -11,6 +11,7 @@ import click
 
 from crucible_api.cli import files, piped
 from crucible_api.cli.options import Command
+from crucible_infra.settings import current
 from crucible_tasks.file_languages import FileLanguage, language_of
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def asking(function: Command) -> Command:
     def ask(*words: Any, continues: bool, cid: str | None, **rest: Any) -> Any:
         if rest["output"] == files.STDOUT:
             rest |= {"output": None, "extracts": True}
+        rest["extracts"] = rest["extracts"] or current().extract
         return function(*words, conversation=cid or ("latest" if continues else None), **rest)
 
     return ask

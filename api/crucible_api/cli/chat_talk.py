@@ -68,7 +68,7 @@ class Talk:
 
     def begin(self, system: str | None, begun: Conversation | None = None) -> None:
         """Start anew, or where a logged conversation ended."""
-        self._system = system or (begun.system if begun else None)
+        self._system = system or (begun.system if begun else current().system)
         self._turns = list(begun.messages) if begun else []
         self._id = begun.id if begun else None
         answers = [turn.content for turn in self._turns if turn.role == "assistant"]

@@ -66,7 +66,7 @@ class Filling:
         """Tell `super()` in the program's methods which class they are in."""
         cell = self._made.get("__classcell__")
         owner = look_up(module, ".".join(self._classes)) if cell is not None else None
-        if owner is not None:
+        if cell is not None and owner is not None:
             cell.cell_contents = owner
 
     def _narrow(self, tree: ast.Module) -> list[str]:
