@@ -127,9 +127,9 @@ def _functions(path: str, source: str, tree: ast.Module) -> Iterator[Function | 
             placed.add(node)
             if not _is_overload(node):
                 yield _in_scope(path, lines, tree, scope, node)
-    for node in ast.walk(tree):
-        if isinstance(node, AnyFunction) and node not in placed:
-            yield Unfit(path, node.name, INNER)
+    for inner in ast.walk(tree):
+        if isinstance(inner, AnyFunction) and inner not in placed:
+            yield Unfit(path, inner.name, INNER)
 
 
 def _scopes(tree: ast.Module) -> Iterator[_Scope]:

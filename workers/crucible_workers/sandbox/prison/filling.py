@@ -12,7 +12,7 @@ import ast
 import sys
 import types
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from .places import binding_of, bound, look_up, mangled
 
@@ -65,9 +65,8 @@ class Filling:
     def finish(self, module: types.ModuleType) -> None:
         """Tell `super()` in the program's methods which class they are in."""
         cell = self._made.get("__classcell__")
-        owner = look_up(module, ".".join(self._classes)) if cell is not None else None
-        if cell is not None and owner is not None:
-            cell.cell_contents = owner
+        if cell is not None:
+            cell.cell_contents = look_up(module, ".".join(self._classes))
 
     def _narrow(self, tree: ast.Module) -> list[str]:
         """Leave of the program's class its functions, at the top level; their names."""
@@ -126,18 +125,14 @@ def calling_scope() -> dict[str, Any]:
 
 def _class_with(tree: ast.Module, classes: list[str], function: str) -> ast.ClassDef | None:
     """The last class of that path in a program which has the function."""
-    for outer in reversed([node for node in tree.body if _is_class(node, classes[0])]):
-        found = outer
-        for name in classes[1:]:
-            found = next((node for node in found.body if _is_class(node, name)), None)
-            if found is None:
-                break
-        if found is not None and any(_is_named(node, function) for node in found.body):
-            return found
-    return None
+    found = [node for node in tree.body if _is_class(node, classes[0])]
+    for name in classes[1:]:
+        found = [inner for outer in found for inner in outer.body if _is_class(inner, name)]
+    having = [each for each in found if any(_is_named(node, function) for node in each.body)]
+    return having[-1] if having else None
 
 
-def _is_class(node: ast.stmt, name: str) -> bool:
+def _is_class(node: ast.stmt, name: str) -> TypeGuard[ast.ClassDef]:
     return isinstance(node, ast.ClassDef) and node.name == name
 
 
