@@ -1,4 +1,4 @@
-"""Examples in a prompt: what it says a function must return, as tests that a program can be put to.
+"""Examples in a prompt: what it says a function must return, as tests for a program.
 
 A prompt is text that its user can see, so whoever judges by its examples judges by nothing hidden.
 Read are doctests (`>>> f(2)` and the line below), lines that begin with `assert` or

@@ -18,8 +18,8 @@ from pathlib import PurePath
 from crucible_infra.errors import FormatError, InvalidInput
 from crucible_tasks.challenge import Challenge, Language, ScriptTests
 from crucible_tasks.javascript_examples import called_names
-from crucible_tasks.pytest_words import RUN, WORDS
 from crucible_tasks.text_file import read_text_file
+from crucible_tasks.words_of_pytest import RUN, WORDS
 
 #: bytes; every answer is judged by all of it
 _LARGEST = 1 << 20

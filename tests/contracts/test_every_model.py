@@ -18,8 +18,8 @@ from crucible_tasks.challenge import Challenge, Language, ScriptTests
 from crucible_tasks.completion import Form
 from crucible_tasks.generation import Prompt
 from crucible_tasks.model_spec import parse
-from crucible_tasks.sampling import Sampling
 from crucible_tasks.router import READ_SIGNALS, Member, Policy, Router
+from crucible_tasks.sampling import Sampling
 from crucible_workers.models import open_model
 from crucible_workers.models.interface import Ended, Model
 from crucible_workers.models.patience import Patience

@@ -37,10 +37,6 @@ _HELP = """\
 Three double quotes open and close a prompt of many lines; Alt-Enter begins a new one."""
 
 
-class Leave(Exception):
-    """The user wants to leave."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Run:
     """A program that was run, and what came of it."""
@@ -69,7 +65,10 @@ class Commands:
         }
 
     def take(self, text: str) -> bool:
-        """Do it, if it is a command. Raises InvalidInput for one that is not known, and Leave."""
+        """Do it, if it is a command.
+
+        Raises InvalidInput for one that is not known, and EOFError where the user leaves.
+        """
         found = _COMMAND.match(text.strip())
         if found is None:
             return False
@@ -171,7 +170,8 @@ class Commands:
 
     def _exit(self, words: str) -> None:
         del words
-        raise Leave
+        # as Ctrl-D does
+        raise EOFError
 
 
 def _verdict(done: Execution) -> str:

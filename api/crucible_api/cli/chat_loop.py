@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from crucible_api.cli.chat_commands import Commands, Leave
+from crucible_api.cli.chat_commands import Commands
 from crucible_api.cli.chat_input import Input
 from crucible_api.cli.chat_talk import Talk
 from crucible_api.cli.output import Voice
@@ -43,7 +43,7 @@ class Loop:
         try:
             while True:
                 self._survive(self._turn)
-        except (Leave, EOFError):
+        except EOFError:
             return
 
     def _turn(self) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy
 from sqlalchemy import Connection, Select, func, or_, select
 
-from crucible_infra.database.tables import conversations, exchanges
+from crucible_infra.database.conversation_tables import conversations, exchanges
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 
 from crucible_infra.database import open_database, schema
 from crucible_infra.database.connection import connect
+from crucible_infra.database.conversation_tables import metadata
 from crucible_infra.database.runs import find_run
-from crucible_infra.database.tables import metadata
 
 OPEN = "import sys; from crucible_infra.database import open_database; open_database(sys.argv[1])"
 

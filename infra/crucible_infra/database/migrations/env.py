@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from crucible_infra.database.tables import metadata
+# every module of tables, so that all of them are known here
+from crucible_infra.database.conversation_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
