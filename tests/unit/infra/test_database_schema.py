@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 from crucible_infra.database import open_database, schema
 from crucible_infra.database.connection import connect
-from crucible_infra.database.conversation_tables import metadata
+from crucible_infra.database.conversation_tables import conversations
 from crucible_infra.database.runs import find_run
 
 OPEN = "import sys; from crucible_infra.database import open_database; open_database(sys.argv[1])"
@@ -27,7 +27,7 @@ def test_head_is_the_newest_migration() -> None:
 def test_the_migrations_make_the_tables_the_program_uses(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'new' / 'x.db'}")
     with database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), conversations.metadata) == []
     database.close()
 
 

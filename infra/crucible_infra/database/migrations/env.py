@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-# every module of tables, so that all of them are known here
-from crucible_infra.database.conversation_tables import metadata
+# their module loads all the others', so all tables are known here
+from crucible_infra.database.conversation_tables import conversations
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=conversations.metadata,
     # the caller's transaction holds all of it, on SQLite too
     transactional_ddl=True,
     # SQLite changes a table by copying it
