@@ -27,7 +27,9 @@ def test_head_is_the_newest_migration() -> None:
 def test_the_migrations_make_the_tables_the_program_uses(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'new' / 'x.db'}")
     with database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), conversations.metadata) == []
+        assert (
+            compare_metadata(MigrationContext.configure(connection), conversations.metadata) == []
+        )
     database.close()
 
 
