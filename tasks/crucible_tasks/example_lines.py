@@ -18,7 +18,7 @@ _BULLET = re.compile(
 _CALL = re.compile(r"(?<![\w.$])([A-Za-z_$][\w$]*)\(")
 _NOT_A_CALL = re.compile(r"\b(?:def|function|class|new|not)\s+$")
 _RESULT = re.compile(
-    r"[`\s]*(?:->|=>|→|⇒|===?|=|(?://|\#)\s*(?:=>|->|→)?|"
+    r"[`\s]*(?:->|=>|[→⇒➞]|===?|=|(?://|\#)\s*(?:=>|->|→)?|"
     r"(?:should |must |will |would )?(?:return|returns|give|gives|equal|equals|evaluates? to)\b|"
     r"(?:should |must )be\b|is\b|yields?\b)[`:\s]*",
 )
@@ -27,7 +27,8 @@ _RAISES = re.compile(
 )
 #: what may stand behind a result; anything else could make another value of it
 _END = re.compile(
-    r"[`\s]*(?:$|[.;:!?)|]|,(?!\s*[-+\d'\"\[{])|\(|\#|//|[\u2013\u2014]|-\s|(?:and|because|since)\b)"
+    r"[`\s]*(?:$|[.;:!?)|]|(?:,|and\b)(?!\s*[-+\d'\"\[{])|\(|\#|//|[\u2013\u2014]|-\s(?!\s*[\d(])"
+    r"|(?:because|since)\b)"
 )
 #: a line with one of these may tell what a program does and should not do
 _DOUBTFUL = re.compile(

@@ -1,6 +1,6 @@
 """Examples in a prompt: what it says a function must return, as tests for a program.
 
-A prompt is text that its user can see, so whoever judges by its examples judges by nothing hidden.
+A prompt is text that whoever asks can see, so judging by its examples is judging by nothing hidden.
 Read are doctests (`>>> f(2)` and the line below), lines that begin with `assert` or
 `console.assert`, and plain words: `f(2) -> 4`, `f(2) returns 4`, `f(-1) raises ValueError`. What is
 not clear is no example: one that was misread would fail every right answer.
@@ -51,16 +51,19 @@ class Examples:
         )
 
 
-def examples_in(text: str, language: Language | None = None) -> Examples | None:
+def examples_in(
+    text: str, language: Language | None = None, only: str | None = None
+) -> Examples | None:
     """The examples of a prompt, or None where it shows none; never raises, whatever the text.
 
-    Without a language, the prompt's own words tell Python from JavaScript.
+    Without a language, the prompt's own words tell Python from JavaScript. With the name of the
+    `only` function that is known to be asked for, what takes another from the program is none.
     """
     language = language or language_of(text)
     if language is Language.OTHER:
         return None
     reader = javascript_examples if language is Language.JAVASCRIPT else python_examples
-    checks = reader.checks(lines_of(text))[:_MOST]
+    checks = reader.checks(lines_of(text), only)[:_MOST]
     called = Counter(name for check in checks for name in check.called)
     if not called:
         return None

@@ -13,29 +13,31 @@ from crucible_tasks.extraction.parsing import Parser
 
 FIRST_LINES: tuple[str, ...] = ()
 
-#: lines that one assertion may take
+#: lines that one assertion or one result may take
 _MOST_LINES_OF_ONE = 20
 #: digits beyond which two floats that a text calls equal may differ
 _TOLERANCE = "1e-9"
 
 _BUILTINS = frozenset(vars(builtins))
+_NAME = re.compile(r"[^\W\d]\w*")
 _PROMPT = re.compile(r"^(\s*(?:[#*|]\s*)?)>>> ?(.*)$")
+_PROSE = re.compile(r"[A-Za-z]+,? [A-Za-z]+\b")
 _TRACEBACK = "Traceback (most recent call last):"
 _DIRECTIVE = "# doctest:"
 _TEXT_ENDS = ('"""', "'''", "```", "~~~")
 
 
-def checks(lines: Sequence[str]) -> list[Check]:
-    """Every example, in the order of the text."""
-    reader = _Reader(lines)
-    return list(reader.read())
+def checks(lines: Sequence[str], only: str | None) -> list[Check]:
+    """Every example, in the order of the text; with `only`, those that call nothing else."""
+    return list(_Reader(lines, only).read())
 
 
 class _Reader:
     """Reads from the first line to the last; what is bound on the way is known below."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], only: str | None) -> None:
         self._lines = lines
+        self._only = only
         self._parser = Parser()
         self._bound: set[str] = set()
 
@@ -68,7 +70,11 @@ class _Reader:
                 break
             wanted.append(line)
             place += 1
-        check = self._example("\n".join(code), wanted)
+        source = "\n".join(code)
+        check = self._example(source, wanted)
+        if check is None:
+            # it may have changed what it names
+            self._bound -= set(_NAME.findall(source))
         return place, [check] if check else []
 
     def _example(self, code: str, wanted: list[str]) -> Check | None:
@@ -141,7 +147,7 @@ class _Reader:
         nodes = list(ast.walk(tree))
         own = {node.id for node in nodes if isinstance(node, ast.Name) and _is_stored(node)}
         own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-        known = own | self._bound | _BUILTINS | sys.stdlib_module_names
+        known = (own | self._bound | _BUILTINS | sys.stdlib_module_names) - {self._only}
         called = dict.fromkeys(
             node.func.id
             for node in nodes
@@ -150,7 +156,9 @@ class _Reader:
             and node.func.id not in known
         )
         used = {node.id for node in nodes if isinstance(node, ast.Name)}
-        return tuple(called) if used <= known | set(called) else None
+        if self._only is not None and not called.keys() <= {self._only}:
+            return None
+        return tuple(called) if used <= known | called.keys() else None
 
 
 def _compared(expression: ast.expr, wanted: list[str], called: tuple[str, ...]) -> Check | None:
@@ -158,23 +166,32 @@ def _compared(expression: ast.expr, wanted: list[str], called: tuple[str, ...]) 
     if wanted[0].strip() == _TRACEBACK:
         name = wanted[-1].strip().partition(":")[0]
         return _raising(expression, name, called) if _is_exception(name) else None
-    text = "\n".join(wanted)
     printed = _printed(expression)
     if printed is not None:
+        text = "\n".join(wanted)
         source = f"assert str({ast.unparse(printed)}) == {text!r}"
         return Check(source, called, source)
-    # prose may follow without an empty line
-    for output in (text, wanted[0].strip()):
-        try:
-            value = ast.parse(output, mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+    for count in range(min(len(wanted), _MOST_LINES_OF_ONE), 0, -1):
+        # prose may follow without an empty line; what else follows was printed
+        if count < len(wanted) and not _PROSE.match(wanted[count].strip()):
+            continue
+        text = "\n".join(wanted[:count]).strip()
+        value = _value(text)
+        if value is None:
             continue
         if _is_literal(value):
             return _equal(expression, value, called)
-    if len(wanted) > 1 or "..." in text:
+        if _is_object(value):
+            source = f"assert repr({ast.unparse(expression)}) == {text!r}"
+            return Check(source, called, source)
+    return None
+
+
+def _value(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    source = f"assert repr({ast.unparse(expression)}) == {text!r}"
-    return Check(source, called, source)
 
 
 def _equal(call: ast.expr, value: ast.expr, called: tuple[str, ...]) -> Check:
@@ -211,7 +228,19 @@ def _is_literal(expression: ast.expr) -> bool:
         ast.literal_eval(expression)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return False
-    return True
+    return not _leaves_out(expression)
+
+
+def _is_object(expression: ast.expr) -> bool:
+    """Whether it is how objects show themselves, like `Point(x=1)`, and no words."""
+    has_call = any(isinstance(node, ast.Call) for node in ast.walk(expression))
+    return has_call and not _leaves_out(expression)
+
+
+def _leaves_out(expression: ast.expr) -> bool:
+    """Whether it has the `...` of `[1, 2, ..., 9]`."""
+    nodes = ast.walk(expression)
+    return any(isinstance(node, ast.Constant) and node.value is ... for node in nodes)
 
 
 def _is_exception(name: str) -> bool:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crucible_tasks.challenge import Language
 from crucible_tasks.prompt_examples import Examples, examples_in, language_of
@@ -48,6 +50,11 @@ CLEAR = [
     "square(-1) raises a ValueError",
     "square(0.3) = 0.09",
     "assert all(\n    square(x) == x * x\n    for x in range(4)\n)",
+    "square(3) ➞ 9",
+    "For square(3) == 9 and so on",
+    "square(3) must equal 9",
+    ">>> [square(x) for x in (1, 2)]\n[1,\n 4]\nThen some words.",
+    ">>> square(square(3))\n81\n>>> square(2)\n4",
 ]
 
 
@@ -71,6 +78,16 @@ def test_what_a_prompt_shows_tells_a_right_program_from_a_wrong_one(text: str) -
         "square(3) -> 9, 10",
         "square(3) returns 9 or None",
         "square(n) returns n * n",
+        "square(3) -> 3 * 3 = 9",
+        "square(3) ->19 - 5 - 6 = 8",
+        "square(3) -> 8 - 5 = 3",
+        "square(3) returns 9 and 10",
+        "square(3) -> [1, 2, ..., 9]",
+        "call square(3) now",
+        ">>> square(3)\nTraceback: no\n",
+        ">>> square(3)\n[1, 2, ..., 9]\n",
+        ">>> square(2)\n1\n4\nwhat it prints\n",
+        ">>> x = 3\n>>> x = next(y)\n>>> square(x)\n9\n",
         "len([1, 2]) == 2",
         ">>> import math\n>>> math.sqrt(4)\n2.0\n",
         ">>> square(3)  # doctest: +SKIP\n9\n",
@@ -94,6 +111,27 @@ def test_the_name_that_is_called_most_is_the_one_asked_for() -> None:
 def test_objects_are_prepared_before_they_are_asked() -> None:
     text = ">>> s = Stack()\n>>> s.push(1)\n>>> s.pop()\n1\n"
     assert read(text).source == "s = Stack()\ns.push(1)\nassert s.pop() == 1\n"
+
+
+def test_an_object_is_compared_as_it_shows_itself() -> None:
+    found = read(">>> Point(1)\nPoint(x=1)\n>>> split('a b')\n'c'\n")
+    assert found.source == "assert repr(Point(1)) == 'Point(x=1)'\nassert split('a b') == 'c'\n"
+
+
+def test_a_function_that_is_known_to_be_asked_for_is_the_only_one_called() -> None:
+    text = ">>> x = encode(1)\n>>> decode(x)\n1\n\ndecode(2) -> 3\nencode(4) -> 5"
+    found = examples_in(text, only="decode")
+    assert found is not None
+    assert found.source == "assert decode(2) == 3\n"
+    script = examples_in("decode(2) === 3; encode(4) === 5", Language.JAVASCRIPT, "decode")
+    assert script is not None
+    assert script.shown == ("decode(2) is 3",)
+
+
+@given(st.text(alphabet="f()1,[]'= ->\n.\"#x", max_size=120))
+def test_any_text_can_be_read(text: str) -> None:
+    found = examples_in(text)
+    compile(found.source if found else "", "<examples>", "exec")
 
 
 def test_a_truth_value_is_not_answered_by_a_number() -> None:
