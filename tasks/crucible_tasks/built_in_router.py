@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
+from crucible_infra.errors import ModelNotFound
 from crucible_tasks.model_spec import ModelKind, ModelSpec
 from crucible_tasks.router import BUILT_IN, Member, Policy, Router, Signal, checked
 
@@ -20,6 +22,15 @@ from crucible_tasks.router import BUILT_IN, Member, Policy, Router, Signal, chec
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
 
 _LATEST = ":latest"
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str:
+        """It tells what a model is for."""
+
+
+Named = TypeVar("Named", bound=_Named)
 
 
 def built_in(specs: Sequence[ModelSpec]) -> Router | None:
@@ -32,7 +43,7 @@ def built_in(specs: Sequence[ModelSpec]) -> Router | None:
     for spec in specs:
         servers.setdefault(spec.url or str(spec.kind), []).append(spec)
     ollamas = [_names(found) for found in servers.values() if found[0].kind is ModelKind.OLLAMA]
-    chosen = [
+    chosen: list[ModelSpec] = [
         one
         for found in servers.values()
         if found[0].kind is ModelKind.OLLAMA or _names(found) not in ollamas
@@ -52,9 +63,21 @@ def built_in(specs: Sequence[ModelSpec]) -> Router | None:
     return checked(Router(BUILT_IN, Policy.CASCADE, members, tuple(Signal), max_draws=2))
 
 
-def preferred(specs: Sequence[ModelSpec]) -> ModelSpec | None:
+def asked_for(specs: Sequence[ModelSpec]) -> Router:
+    """The router over these models, where it was named. Raises ModelNotFound."""
+    router = built_in(specs)
+    if router is None:
+        raise ModelNotFound(
+            "hybrid is a router over the model servers that answer, and there are fewer than two",
+            hint="start another one, or describe the router as [models.hybrid] in the "
+            "configuration",
+        )
+    return router
+
+
+def preferred(models: Sequence[Named]) -> Named | None:
     """The most likely code model; models that only embed text cannot answer at all."""
-    able = [one for one in specs if "embed" not in one.name.lower()]
+    able = [one for one in models if "embed" not in one.name.lower()]
     coders = [one for one in able if "cod" in one.name.lower()]
     return next(iter(coders or able), None)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from crucible_infra.errors import EndpointDown, ModelError, ModelNotFound
+from crucible_infra.errors import EndpointDown, ModelError
 from crucible_tasks.answering import (
     AnswerEnd,
     Answerer,
@@ -27,7 +27,7 @@ from crucible_tasks.answering import (
     Restarted,
 )
 from crucible_tasks.answering import open_answerer as open_member
-from crucible_tasks.built_in_router import built_in
+from crucible_tasks.built_in_router import asked_for
 from crucible_tasks.conversation_signals import conversation_signals
 from crucible_tasks.generation import ModelIdentity
 from crucible_tasks.model_spec import parse
@@ -186,11 +186,4 @@ class _Screen:
 def _built_in() -> Router:
     from crucible_workers.models.discovery import discover  # noqa: PLC0415 -- it loads HTTP
 
-    router = built_in([spec for endpoint in discover() for spec in endpoint.specs])
-    if router is None:
-        raise ModelNotFound(
-            "hybrid is a router over the model servers that answer, and there are fewer than two",
-            hint="start another one, or describe the router as [models.hybrid] in the "
-            "configuration",
-        )
-    return router
+    return asked_for([spec for endpoint in discover() for spec in endpoint.specs])

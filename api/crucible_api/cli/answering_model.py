@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from crucible_api.cli.model_choice import preferred, registered_spec
+from crucible_api.cli.model_choice import registered_spec, unnamed
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import ModelError, StorageError
 from crucible_infra.settings import current
 from crucible_tasks.answering import Answerer, find_models, open_answerer
-from crucible_tasks.built_in_router import built_in
+from crucible_tasks.built_in_router import built_in, preferred
+from crucible_tasks.model_names import spelled_out
 from crucible_tasks.model_spec import parse
 from crucible_tasks.router import describe
 
@@ -21,10 +22,11 @@ def open_model(spec: str | None, voice: Voice) -> Answerer:
 
 
 def chosen_spec(spec: str | None, voice: Voice) -> str:
-    """What to open: a name that a fine-tune has registered means its model."""
-    wanted = spec or current().default_model
-    if wanted is None:
+    """What to open: a name of the configuration, and one that a fine-tune has registered."""
+    named = spec or current().default_model
+    if named is None:
         return _found(voice)
+    wanted = spelled_out(named, current())
     try:
         registered = registered_spec(wanted)
     except StorageError as error:
@@ -46,12 +48,8 @@ def _found(voice: Voice) -> str:
         )
     router = built_in([parse(one.spec) for one in models])
     if router is not None:
-        voice.talk(
-            f"no model was named, so this asks the built-in router {router.name}, "
-            f"{describe(router)} (choose with -m)"
-        )
+        asked = f"the built-in router {router.name}, {describe(router)}"
+        voice.talk(unnamed(asked, len(models) - len(router.members)))
         return router.spec
-    others = len(models) - 1
-    more = f" ({others} more: crucible models; choose with -m)" if others else ""
-    voice.talk(f"no model was named, so this asks {model.spec} on {model.server}{more}")
+    voice.talk(unnamed(f"{model.spec} on {model.server}", len(models) - 1))
     return model.spec

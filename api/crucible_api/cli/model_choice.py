@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import ModelError
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_tasks.answering import Found
     from crucible_tasks.generation import ModelIdentity, ModelReport
-
-#: whatever has a name that tells what it is for
-Named = TypeVar("Named", "ModelIdentity", "Found")
 
 #: proves an installation, needs no server
 REFERENCE = "reference"
@@ -96,15 +92,15 @@ def ask(spec: str | None) -> ModelReport:
     return send_and_wait(MODELS, ModelRequest(spec), _ANSWER_SECONDS)
 
 
-def preferred(models: Sequence[Named]) -> Named | None:
-    """The most likely code model; models that only embed text cannot answer at all."""
-    able = [model for model in models if "embed" not in model.name.lower()]
-    coders = [model for model in able if "cod" in model.name.lower()]
-    return next(iter(coders or able), None)
+def unnamed(asked: str, others: int) -> str:
+    """What is said where nobody named a model: who is asked, of how many more that answer."""
+    more = f"{others} more: crucible models; " if others else ""
+    return f"no model was named, so this asks {asked} ({more}choose with -m)"
 
 
 def _discover(style: str | None, voice: Voice) -> ModelIdentity | None:
     from crucible_api.cli.router_choice import default_router
+    from crucible_tasks.built_in_router import preferred
 
     models = answering_here()
     model = preferred(models)
@@ -114,9 +110,7 @@ def _discover(style: str | None, voice: Voice) -> ModelIdentity | None:
     if router is not None:
         return router
     model = model if style is None else replace(model, style=style)
-    others = len(models) - 1
-    more = f" ({others} more: crucible models; choose with -m)" if others else ""
-    voice.announce(f"no model was named, so this asks {model.spec} on {model.server}{more}")
+    voice.announce(unnamed(f"{model.spec} on {model.server}", len(models) - 1))
     return model
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crucible_api.cli.output import Voice
-from crucible_infra.errors import InvalidInput, ModelNotFound
+from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def default_router(
 
     Only where this process does the work: the models a cluster's workers list are each one's own.
     """
+    from crucible_api.cli.model_choice import unnamed
     from crucible_tasks.built_in_router import built_in
     from crucible_tasks.model_spec import parse
     from crucible_tasks.router import describe, restyled
@@ -74,12 +75,8 @@ def default_router(
     except InvalidInput as error:
         voice.announce(f"{error.message}; so only one of them is asked")
         return None
-    more = len(models) - len(router.members)
-    rest = f"; {more} more: crucible models" if more else ""
-    voice.announce(
-        f"no model was named, so this asks the built-in router {found.name}, {describe(router)} "
-        f"(choose with -m{rest})"
-    )
+    asked = f"the built-in router {found.name}, {describe(router)}"
+    voice.announce(unnamed(asked, len(models) - len(router.members)))
     return found
 
 
@@ -92,29 +89,17 @@ def with_fallback(model: ModelIdentity) -> ModelIdentity:
 
 
 def _built_in(name: str, voice: Voice | None) -> Router | None:
-    from crucible_api.cli.model_choice import answering_here
-    from crucible_tasks.built_in_router import built_in
+    from crucible_api.cli.model_choice import answering_here, registered_spec
+    from crucible_tasks.built_in_router import asked_for
     from crucible_tasks.model_spec import parse
     from crucible_tasks.router import BUILT_IN, describe
 
-    if name != BUILT_IN or _is_registered(name):
+    if name != BUILT_IN or registered_spec(name) is not None:
         return None
     models = answering_here()
     if any(one.name.removesuffix(":latest") == BUILT_IN for one in models):
         return None
-    router = built_in([parse(one.spec) for one in models])
-    if router is None:
-        raise ModelNotFound(
-            "hybrid is a router over the model servers that answer, and there are fewer than two",
-            hint="start another one, or describe the router as [models.hybrid] in the "
-            "configuration",
-        )
+    router = asked_for([parse(one.spec) for one in models])
     if voice is not None:
         voice.announce(f"{BUILT_IN} is built in here: {describe(router)}")
     return router
-
-
-def _is_registered(name: str) -> bool:
-    from crucible_api.fine_tunes import open_fine_tunes, registered_model
-
-    return registered_model(open_fine_tunes(current()).database, name) is not None

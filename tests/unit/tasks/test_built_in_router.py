@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crucible_tasks.built_in_router import built_in
+from crucible_tasks.built_in_router import built_in, preferred
 from crucible_tasks.model_spec import parse
 from crucible_tasks.router import Policy, Signal
 
@@ -71,3 +71,18 @@ def test_one_model_on_two_servers_is_a_fallback() -> None:
 )
 def test_fewer_than_two_servers_make_none(specs: tuple[str, ...]) -> None:
     assert members(*specs) == []
+
+
+def preferred_of(*names: str) -> str | None:
+    found = preferred([parse(f"ollama:{name}") for name in names])
+    return None if found is None else found.name
+
+
+def test_a_code_model_comes_before_what_was_listed_first() -> None:
+    assert preferred_of("llama3", "qwen2.5-coder:1.5b", "codellama") == "qwen2.5-coder:1.5b"
+
+
+def test_a_model_that_only_embeds_is_never_asked() -> None:
+    assert preferred_of("nomic-embed-text", "mistral") == "mistral"
+    assert preferred_of("nomic-embed-code") is None
+    assert preferred_of() is None

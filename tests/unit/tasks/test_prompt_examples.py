@@ -85,6 +85,7 @@ def test_what_a_prompt_shows_tells_a_right_program_from_a_wrong_one(text: str) -
         "square(3) -> [1, 2, ..., 9]",
         "call square(3) now",
         ">>> square(3)\nTraceback: no\n",
+        ">>> square(3)\nnothing\n",
         ">>> square(3)\n[1, 2, ..., 9]\n",
         ">>> square(2)\n1\n4\nwhat it prints\n",
         ">>> x = 3\n>>> x = next(y)\n>>> square(x)\n9\n",
