@@ -10,6 +10,7 @@ ends when a byte of it changes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,9 +45,11 @@ class Places:
         if here is None:
             return None
         above = (here, *here.parents)
-        root = next((one for one in above if _is_there(one / ".git")), here)
+        root = next((one for one in above if os.path.lexists(one / ".git")), here)
         inside = above[: above.index(root) + 1]
-        return next((one / PROJECT_FILE for one in inside if _is_there(one / PROJECT_FILE)), None)
+        return next(
+            (one / PROJECT_FILE for one in inside if os.path.lexists(one / PROJECT_FILE)), None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +129,3 @@ def _in_profile(content: Content, name: str) -> dict[str, Given[str]]:
 def _listed(names: list[str], most: int = 5) -> str:
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.lstat()
-    except OSError:
-        return False
-    return True

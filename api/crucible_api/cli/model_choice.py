@@ -124,7 +124,9 @@ def registered_spec(spec: str) -> str | None:
     wanted = parse(spec)
     # where nothing was ever stored, nothing is registered, and asking would make a database
     is_there = current().has_database_url or current().database_file.exists()
-    if wanted.kind is not ModelKind.NAME or not is_there:
+    # a router's name; others are spelled out before anybody comes here
+    is_configured = wanted.name in current().models
+    if wanted.kind is not ModelKind.NAME or is_configured or not is_there:
         return None
     from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
 

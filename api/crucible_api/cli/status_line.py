@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 
 class StatusLine:
@@ -34,3 +36,21 @@ class StatusLine:
         if self._width:
             self._terminal.write(f"\r{' ' * self._width}\r")
             self._width = 0
+
+
+class Drawing:
+    """Whatever draws one: it closes with its line wiped away."""
+
+    def __init__(self) -> None:
+        self._line = StatusLine()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._line.wipe()

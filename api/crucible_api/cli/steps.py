@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from crucible_api.cli.output import Voice
-from crucible_api.cli.status_line import StatusLine
+from crucible_api.cli.status_line import Drawing
 
 #: in a log; work that is done before the first one needs no line
 _LINE_EVERY_SECONDS = 5.0
@@ -19,25 +17,14 @@ _DRAWN_EVERY_SECONDS = 0.1
 _COLUMNS = 79
 
 
-class Steps:
+class Steps(Drawing):
     """Says which step is being done and how far it is; closes with its line wiped away."""
 
     def __init__(self, voice: Voice, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._voice = voice
         self._clock = clock
         self._last = clock()
-        self._line = StatusLine()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._line.wipe()
 
     def tell(self, step: str, done: int, of: int) -> None:
         """So many of so many parts of a step are done."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from crucible_api.cli.output import Voice, duration
 from crucible_api.cli.progress import BAR_EVERY_SECONDS, LINE_EVERY_SECONDS, LINE_EVERY_SHARE
-from crucible_api.cli.status_line import StatusLine
+from crucible_api.cli.status_line import Drawing
 
 if TYPE_CHECKING:
     from crucible_infra.database.fine_tunes import StepRow
@@ -23,28 +22,17 @@ _BAR_CELLS = 16
 _COLUMNS = 110
 
 
-class TrainingMeter:
+class TrainingMeter(Drawing):
     """Shows the last step; closes with its line wiped away."""
 
     def __init__(self, voice: Voice, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._voice = voice
         self._clock = clock
         self._recent: deque[StepRow] = deque(maxlen=_RECENT)
         self._held_out: float | None = None
         self._told_at = clock()
         self._told_share = 0.0
-        self._line = StatusLine()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._line.wipe()
 
     def say(self, text: str) -> None:
         """Tell something above the line."""

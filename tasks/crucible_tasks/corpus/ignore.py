@@ -12,6 +12,7 @@ they would make two checkouts of one commit give two corpora.
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ def _strict(path: Path, prefix: str) -> _Patterns | None:
     content = read_regular(path, _MOST_BYTES)
     if isinstance(content, Unread):
         # a missing file is the usual case; `lexists` beforehand would be a second look
-        if not _is_there(path):
+        if not os.path.lexists(path):
             return None
         problem = content.detail or content.reason.replace("_", " ")
         raise InvalidInput(f"{prefix}{OURS}: cannot be read: {problem}")
@@ -114,14 +115,6 @@ def _lines(content: bytes) -> list[str]:
 def _as_bytes(path: str) -> str:
     """One letter per byte, because git's `?` fits one byte."""
     return path.encode().decode("latin-1")
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.lstat()
-    except OSError:
-        return False
-    return True
 
 
 def _is_usable(line: str) -> bool:
