@@ -26,6 +26,10 @@ class Outcome(StrEnum):
         """Whether the fault is ours, so that it is retried and never enters n."""
         return self in (Outcome.INFRA_ERROR, Outcome.MISSING)
 
+    def words(self, detail: str = "") -> str:
+        """As people say it, with the line that goes with it."""
+        return f"{self.value.replace('_', ' ')}: {detail}".removesuffix(": ")
+
 
 class Mode(StrEnum):
     """Where the verdict was made."""

@@ -178,7 +178,7 @@ def _verdict(done: Execution) -> str:
     """How a program ended, in words."""
     if done.outcome == "passed":
         return "ended well"
-    return f"{str(done.outcome).replace('_', ' ')}: {done.detail}".removesuffix(": ")
+    return done.outcome.words(done.detail)
 
 
 def _complaint(done: Execution, words: str) -> str:

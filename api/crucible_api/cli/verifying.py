@@ -105,14 +105,11 @@ def _ordinal(attempts: list[_Attempt], most: int) -> str:
 
 
 def _words(judged: Judged) -> str:
-    """A verdict in words."""
-    verdict = judged.verdict
-    name = str(verdict.outcome).replace("_", " ")
-    return f"{name}: {verdict.detail}" if verdict.detail else name
+    return judged.verdict.outcome.words(judged.verdict.detail)
 
 
 def _nothing_passes(attempts: list[_Attempt]) -> str:
-    counts = Counter(str(each.judged.verdict.outcome).replace("_", " ") for each in attempts)
+    counts = Counter(each.judged.verdict.outcome.words() for each in attempts)
     found = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     return f"none of {plural(len(attempts), 'answer')} passes: {found}"
 
