@@ -18,13 +18,11 @@ from crucible_tasks.challenges import create, encode
 from crucible_tasks.completion import Completion, Finish, Form
 from crucible_tasks.evaluation import JUDGING, EvaluationRequest
 from crucible_tasks.extraction import extract
+from crucible_tasks.sampling import later_seed
 from crucible_tasks.verdict import Outcome, Verdict
 
 #: at least, from the second answer on
 _TEMPERATURE = 0.8
-
-#: seeds end here
-_MOST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +73,4 @@ def drawn(request: AnswerRequest, number: int) -> AnswerRequest:
         return request
     sampling = request.sampling
     warmer = replace(sampling, temperature=max(sampling.temperature, _TEMPERATURE))
-    seed = (request.seed - 1 + number) % _MOST_SEED + 1
-    return replace(request, sampling=warmer, seed=seed)
+    return replace(request, sampling=warmer, seed=later_seed(request.seed, number))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from dataclasses import dataclass
 
 #: leaves room for 2**30 samples below the 31-bit limit of llama.cpp and Ollama
 _SEED_BASES = 2**30
+
+#: that limit
+_MOST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,13 @@ def seed_base(run_seed: int, dataset: str, task_id: str) -> int:
     """
     key = f"{run_seed}\0{dataset}\0{task_id}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") % _SEED_BASES
+
+
+def any_seed() -> int:
+    """A seed for one answer, where nobody wants a certain one."""
+    return random.randrange(1, _MOST_SEED)
+
+
+def later_seed(seed: int, number: int) -> int:
+    """The seed of the answer this many behind one, from 1 again behind the last there is."""
+    return (seed - 1 + number) % _MOST_SEED + 1

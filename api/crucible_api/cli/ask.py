@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -139,6 +138,7 @@ def _request(
     from crucible_api.cli.code_file import instruction
     from crucible_tasks.answering import AnswerRequest
     from crucible_tasks.generation import Message
+    from crucible_tasks.sampling import any_seed
 
     # a base model continues text and follows no instruction
     if answerer.identity().style == "chat":
@@ -151,7 +151,7 @@ def _request(
     system = asking.system or (conversation.system if conversation else current().system)
     turns = [Message("system", system)] if system else []
     turns += conversation.messages if conversation else ()
-    seed = random.randrange(1, 2**31) if asking.seed is None else asking.seed
+    seed = any_seed() if asking.seed is None else asking.seed
     messages = (*turns, Message("user", prompt))
     return AnswerRequest(messages, asking.sampling, seed, wants_code=asking.wants_code)
 
@@ -191,16 +191,10 @@ class Asked:
         """Log the exchange, if it shall be; the conversation's id."""
         if not self.asking.is_logged:
             return None
-        exchange = _exchange(self, told, asked_at, why)
-        from crucible_api.conversations import open_conversations
-        from crucible_infra.settings import current
+        from crucible_api.cli.remembering import remember
 
-        try:
-            continued = self.conversation.id if self.conversation else None
-            return open_conversations(current()).record(exchange, continued)
-        except CrucibleError as error:
-            self.voice.warn(f"the answer is not logged: {error.message}")
-            return None
+        continued = self.conversation.id if self.conversation else None
+        return remember(_exchange(self, told, asked_at, why), continued, self.voice)
 
     def deliver(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -24,13 +23,10 @@ from crucible_tasks.answering import (
 )
 from crucible_tasks.completion import Finish
 from crucible_tasks.generation import Message
-from crucible_tasks.sampling import Sampling
+from crucible_tasks.sampling import Sampling, any_seed, later_seed
 
 if TYPE_CHECKING:
     from crucible_api.conversations import Conversation
-
-#: seeds end here
-_MOST_SEED = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -60,7 +56,7 @@ class Talk:
         self.finish = Finish.STOP
         self._sampling = sampling
         self._voice = voice
-        self._seed = random.randrange(1, _MOST_SEED) if seed is None else seed
+        self._seed = any_seed() if seed is None else seed
         self._is_logged = is_logged
         self._system: str | None = None
         self._turns: list[Message] = []
@@ -99,7 +95,7 @@ class Talk:
         system = [Message("system", self._system)] if self._system else []
         asked = Message("user", text)
         request = AnswerRequest((*system, *self._turns, asked), self._sampling, self._seed)
-        self._seed = self._seed % _MOST_SEED + 1
+        self._seed = later_seed(self._seed, 1)
         heard, asked_at, why = _Heard(), time.time(), ""
         try:
             self._hear(request, heard)
@@ -137,7 +133,8 @@ class Talk:
     def _log(self, request: AnswerRequest, heard: _Heard, asked_at: float, why: str) -> None:
         if not self._is_logged:
             return
-        from crucible_api.conversations import Exchange, open_conversations
+        from crucible_api.cli.remembering import remember
+        from crucible_api.conversations import Exchange
 
         exchange = Exchange(
             title=request.messages[-1].content,
@@ -149,7 +146,4 @@ class Talk:
             end=None if why else heard.end,
             why=why,
         )
-        try:
-            self._id = open_conversations(current()).record(exchange, self._id)
-        except CrucibleError as error:
-            self._voice.warn(f"the answer is not logged: {error.message}")
+        self._id = remember(exchange, self._id, self._voice)
