@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 #: lines longer than this hold data, not an example
 _LONGEST_LINE = 1000
 #: of one prompt; a pasted file of more is looked at no further
-_MOST_LINES = 5000
+_MOST_LINES = 2000
+#: of one line; each may be as long as the line
+_MOST_CALLS = 20
 
 _BULLET = re.compile(
     r"^(?:[>*•|-]\s+|\d+[.)]\s+|#+\s+|//\s*|e\.g\.,?\s*|(?:for )?examples?\s*\d*\s*[:,]\s*)+",
@@ -76,12 +79,12 @@ def said_in(line: str) -> Iterator[Said]:
     """Every call of a line that is followed by its result, where nothing casts doubt on it."""
     if _DOUBTFUL.search(line):
         return
-    for found in _CALL.finditer(line):
+    for found in islice(_CALL.finditer(line), _MOST_CALLS):
         if _NOT_A_CALL.search(line[: found.start()]):
             continue
         end = closing(line, found.end() - 1)
         if end is None:
-            continue
+            return
         call = line[found.start() : end]
         raised = _RAISES.match(line, end)
         if raised:

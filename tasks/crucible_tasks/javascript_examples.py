@@ -31,10 +31,10 @@ _NOT_THE_PROGRAMS = frozenset(
 _OPEN_WORDS = re.compile(r"\.\.\.|=>\s*\{?\s*$")
 
 
-def checks(lines: Sequence[str], only: str | None) -> list[Check]:
+def checks(lines: Sequence[str], only: str | None) -> Iterator[Check]:
     """Every example, in the order of the text; with `only`, those that call nothing else."""
     found = (check for line in lines for check in _checks_of(line))
-    return [check for check in found if only is None or check.called == (only,)]
+    return (check for check in found if only is None or check.called == (only,))
 
 
 def _checks_of(line: str) -> Iterator[Check]:

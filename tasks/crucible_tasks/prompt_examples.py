@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
 from crucible_tasks import javascript_examples, python_examples
 from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests
@@ -63,7 +64,7 @@ def examples_in(
     if language is Language.OTHER:
         return None
     reader = javascript_examples if language is Language.JAVASCRIPT else python_examples
-    checks = reader.checks(lines_of(text), only)[:_MOST]
+    checks = tuple(islice(reader.checks(lines_of(text), only), _MOST))
     called = Counter(name for check in checks for name in check.called)
     if not called:
         return None

@@ -27,9 +27,9 @@ _DIRECTIVE = "# doctest:"
 _TEXT_ENDS = ('"""', "'''", "```", "~~~")
 
 
-def checks(lines: Sequence[str], only: str | None) -> list[Check]:
+def checks(lines: Sequence[str], only: str | None) -> Iterator[Check]:
     """Every example, in the order of the text; with `only`, those that call nothing else."""
-    return list(_Reader(lines, only).read())
+    return _Reader(lines, only).read()
 
 
 class _Reader:

@@ -84,6 +84,7 @@ def test_what_a_prompt_shows_tells_a_right_program_from_a_wrong_one(text: str) -
         "square(3) returns 9 and 10",
         "square(3) -> [1, 2, ..., 9]",
         "call square(3) now",
+        "with cube(x as square(3) is 9",
         ">>> square(3)\nTraceback: no\n",
         ">>> square(3)\nnothing\n",
         ">>> square(3)\n[1, 2, ..., 9]\n",
@@ -133,6 +134,12 @@ def test_a_function_that_is_known_to_be_asked_for_is_the_only_one_called() -> No
 def test_any_text_can_be_read(text: str) -> None:
     found = examples_in(text)
     compile(found.source if found else "", "<examples>", "exec")
+
+
+def test_a_text_of_nothing_but_calls_is_not_read_to_its_end() -> None:
+    line = "square(1) is 1, " * 30
+    assert len(read(line).shown) == 20
+    assert len(read(f"{line}\n" * 10).shown) == 50
 
 
 def test_a_truth_value_is_not_answered_by_a_number() -> None:
