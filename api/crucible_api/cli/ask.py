@@ -169,12 +169,15 @@ class Asked:
 
     def run(self) -> None:
         """Answer, remember, and only then make of the answer what was asked for."""
+        from crucible_api.cli.plain_screen import HiddenScreen, PlainScreen, is_terminal
         from crucible_api.cli.told_answer import ToldAnswer
         from crucible_tasks.answering import ROUTER
 
         is_shown = not (self.asking.wants_code or self.voice.is_json)
-        may_restart = self.answerer.identity().server == ROUTER
-        told = ToldAnswer(self.voice, is_shown=is_shown, may_restart=may_restart)
+        screen = PlainScreen(self.voice) if is_shown else HiddenScreen(self.voice)
+        # a terminal's reader sees that an answer begins anew; a file's content cannot be undone
+        is_held = self.answerer.identity().server == ROUTER and not is_terminal()
+        told = ToldAnswer(screen, is_held=is_held)
         asked_at = time.time()
         try:
             told.tell(self.answerer.answer(self.request))

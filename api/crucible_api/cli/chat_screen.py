@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
-
-import click
+from typing import TYPE_CHECKING
 
 from crucible_api.cli.harmless import harmless
 from crucible_api.cli.output import Voice, is_animated
+from crucible_api.cli.plain_screen import PlainScreen, Screen, is_terminal
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -30,31 +27,11 @@ _PER_SECOND = 10
 _FREE_ROWS = 4
 
 
-class Screen(Protocol):
-    """Where an answer is shown."""
-
-    def say(self, text: str) -> None:
-        """Show some more of the answer."""
-
-    def think(self, text: str) -> None:
-        """Show some more of what comes before the answer."""
-
-    def restart(self, reason: str) -> None:
-        """Say that the answer begins anew."""
-
-
-@contextmanager
-def open_screen(voice: Voice) -> Iterator[Screen]:
-    """What this terminal, pipe or file can show; whatever was said is shown when it ends."""
-    screen: _Plain | _Painted
-    if sys.stdout is not None and sys.stdout.isatty() and _can_move(voice):
-        screen = _Painted(voice)
-    else:
-        screen = _Plain(voice)
-    try:
-        yield screen
-    finally:
-        screen.finish()
+def open_screen(voice: Voice) -> Screen:
+    """What this terminal, pipe or file can show."""
+    if is_terminal() and _can_move(voice):
+        return _Painted(voice)
+    return PlainScreen(voice)
 
 
 def blocks_of(text: str) -> tuple[list[str], str]:
@@ -81,44 +58,6 @@ def blocks_of(text: str) -> tuple[list[str], str]:
             blocks.append("\n".join(lines))
             lines = []
     return [block for block in blocks if block.strip()], "\n".join([*lines, rest])
-
-
-class _Plain:
-    """Writes what comes."""
-
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
-        self._is_terminal = sys.stdout is not None and sys.stdout.isatty()
-        self._is_mid_line = self._is_thinking = False
-
-    def say(self, text: str) -> None:
-        self._end_thought()
-        self._write(text)
-
-    def think(self, text: str) -> None:
-        if not self._voice.is_quiet:
-            click.echo(harmless(text), err=True, nl=False)
-            self._is_thinking = True
-
-    def restart(self, reason: str) -> None:
-        self.finish()
-        self._voice.announce(reason)
-
-    def finish(self) -> None:
-        self._end_thought()
-        if self._is_mid_line:
-            self._write("\n")
-
-    def _write(self, text: str) -> None:
-        if sys.stdout is not None and text:
-            sys.stdout.write(harmless(text) if self._is_terminal else text)
-            sys.stdout.flush()
-            self._is_mid_line = not text.endswith("\n")
-
-    def _end_thought(self) -> None:
-        if self._is_thinking:
-            click.echo(err=True)
-        self._is_thinking = False
 
 
 class _Painted:

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from crucible_api.cli.chat_screen import open_screen
 from crucible_api.cli.output import Voice
+from crucible_api.cli.told_answer import ToldAnswer
 from crucible_infra.errors import CrucibleError
 from crucible_infra.settings import current
-from crucible_tasks.answering import (
-    ROUTER,
-    AnswerEnd,
-    Answerer,
-    AnswerEvent,
-    AnswerRequest,
-    Piece,
-    Restarted,
-)
+from crucible_tasks.answering import ROUTER, Answerer, AnswerRequest
 from crucible_tasks.completion import Finish
 from crucible_tasks.generation import Message
 from crucible_tasks.sampling import Sampling, any_seed, later_seed
 
 if TYPE_CHECKING:
     from crucible_api.conversations import Conversation
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What came of one prompt so far."""
-
-    text: str = ""
-    reasoning: str = ""
-    end: AnswerEnd | None = None
 
 
 class Talk:
@@ -96,41 +77,27 @@ class Talk:
         asked = Message("user", text)
         request = AnswerRequest((*system, *self._turns, asked), self._sampling, self._seed)
         self._seed = later_seed(self._seed, 1)
-        heard, asked_at, why = _Heard(), time.time(), ""
+        told, asked_at, why = ToldAnswer(open_screen(self._voice)), time.time(), ""
         try:
-            self._hear(request, heard)
+            self._hear(request, told)
         except BaseException as error:
             why = "failed" if isinstance(error, CrucibleError) else "interrupted"
             raise
         finally:
-            if heard.text:
-                self._turns += [asked, Message("assistant", heard.text)]
-                self.answer = heard.text
-                self.finish = heard.end.finish if heard.end else Finish.OTHER
-                self._log(request, heard, asked_at, why)
+            if told.text:
+                self._turns += [asked, Message("assistant", told.text)]
+                self.answer = told.text
+                self.finish = told.end.finish if told.end else Finish.OTHER
+                self._log(request, told, asked_at, why)
 
-    def _hear(self, request: AnswerRequest, heard: _Heard) -> None:
-        events = cast("Generator[AnswerEvent, None, None]", self.answerer.answer(request))
-        with closing(events), open_screen(self._voice) as screen:
-            for event in events:
-                match event:
-                    case AnswerEnd():
-                        heard.end = event
-                    case Restarted():
-                        heard.text = heard.reasoning = ""
-                        screen.restart(event.reason)
-                    case Piece(text, is_reasoning=True):
-                        heard.reasoning += text
-                        screen.think(text)
-                    case Piece(text):
-                        heard.text += text
-                        screen.say(text)
-        if heard.end is not None and heard.end.finish is Finish.LENGTH:
+    def _hear(self, request: AnswerRequest, told: ToldAnswer) -> None:
+        end = told.tell(self.answerer.answer(request))
+        if end.finish is Finish.LENGTH:
             self._voice.warn("the answer was cut off at its limit; --max-tokens raises it")
-        if heard.end is not None and self.answerer.identity().server == ROUTER:
-            self._voice.talk(f"({heard.end.model.spec})")
+        if self.answerer.identity().server == ROUTER:
+            self._voice.talk(f"({end.model.spec})")
 
-    def _log(self, request: AnswerRequest, heard: _Heard, asked_at: float, why: str) -> None:
+    def _log(self, request: AnswerRequest, told: ToldAnswer, asked_at: float, why: str) -> None:
         if not self._is_logged:
             return
         from crucible_api.cli.remembering import remember
@@ -140,10 +107,10 @@ class Talk:
             title=request.messages[-1].content,
             request=request,
             model=self.answerer.identity(),
-            answer=heard.text,
-            reasoning=heard.reasoning,
+            answer=told.text,
+            reasoning=told.reasoning,
             asked_at=asked_at,
-            end=None if why else heard.end,
+            end=None if why else told.end,
             why=why,
         )
         self._id = remember(exchange, self._id, self._voice)

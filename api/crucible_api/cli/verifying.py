@@ -67,6 +67,7 @@ def instruction(asking: Asking, challenge: Challenge) -> str:
 
 def run(asked: Asked, challenge: Challenge) -> None:
     """Draw answers until one passes; only that one is shown. Raises NotVerified."""
+    from crucible_api.cli.plain_screen import HiddenScreen
     from crucible_api.cli.told_answer import ToldAnswer
     from crucible_api.verified_answer import Verifier, drawn
 
@@ -74,7 +75,7 @@ def run(asked: Asked, challenge: Challenge) -> None:
     attempts: list[_Attempt] = []
     for number in range(asked.asking.tries):
         request = drawn(asked.request, number)
-        told = ToldAnswer(asked.voice, is_shown=False)
+        told = ToldAnswer(HiddenScreen(asked.voice))
         asked_at = time.time()
         end = told.tell(asked.answerer.answer(request))
         judged = verifier.judge(asked.whole(told), end.finish)

@@ -15,6 +15,7 @@ from crucible_api.cli.asking_options import Asking
 from crucible_api.cli.harmless import harmless
 from crucible_api.cli.output import Voice
 from crucible_api.cli.piped import Waits
+from crucible_api.cli.plain_screen import HiddenScreen, PlainScreen
 from crucible_api.cli.root import root
 from crucible_api.cli.told_answer import ToldAnswer
 from crucible_infra.errors import InvalidInput, NoCode
@@ -156,8 +157,8 @@ def test_a_typo_is_refused_before_anything_is_read(
         _parsed(*words.split())
 
 
-def _told(*events: AnswerEvent, may_restart: bool = False) -> ToldAnswer:
-    told = ToldAnswer(VOICE, may_restart=may_restart)
+def _told(*events: AnswerEvent, is_held: bool = False) -> ToldAnswer:
+    told = ToldAnswer(PlainScreen(VOICE), is_held=is_held)
     told.tell(event for event in (*events, END))
     return told
 
@@ -171,9 +172,19 @@ def test_an_answer_goes_to_stdout_and_reasoning_to_stderr(
 
 
 def test_a_pipe_gets_no_text_that_is_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
-    told = _told(Piece("no"), Restarted("another answers"), Piece("yes\n"), may_restart=True)
+    told = _told(Piece("no"), Restarted("another answers"), Piece("yes\n"), is_held=True)
     assert told.text == "yes\n"
     assert capsys.readouterr() == ("yes\n", "another answers\n")
+
+
+def test_a_hidden_answer_is_kept_and_says_only_that_it_begins_anew(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = ToldAnswer(HiddenScreen(VOICE))
+    said = (Piece("hm", is_reasoning=True), Piece("no"), Restarted("another answers"))
+    told.tell(event for event in (*said, Piece("yes"), END))
+    assert told.text == "yes"
+    assert capsys.readouterr() == ("", "another answers\n")
 
 
 def test_an_interrupted_answer_ends_its_line_and_is_kept(
@@ -183,7 +194,7 @@ def test_an_interrupted_answer_ends_its_line_and_is_kept(
         yield Piece("half")
         raise KeyboardInterrupt
 
-    told = ToldAnswer(VOICE)
+    told = ToldAnswer(PlainScreen(VOICE))
     with pytest.raises(KeyboardInterrupt):
         told.tell(events())
     assert (told.text, told.end) == ("half", None)

@@ -69,11 +69,12 @@ def test_a_wrong_command_is_refused(text: str) -> None:
 
 
 def test_into_a_pipe_an_answer_goes_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with open_screen(Voice()) as screen:
-        screen.think("hm \x1b[2J")
-        screen.say("# a **b** \x1b[2J")
-        screen.restart("another begins")
-        screen.say("c")
+    screen = open_screen(Voice())
+    screen.think("hm \x1b[2J")
+    screen.say("# a **b** \x1b[2J")
+    screen.restart("another begins")
+    screen.say("c")
+    screen.finish()
     said = capsys.readouterr()
     assert said.out == "# a **b** \x1b[2J\nc\n"
     assert said.err == "hm ␛[2J\nanother begins\n"
