@@ -8,6 +8,7 @@ from crucible_infra.errors import ModelError, StorageError
 from crucible_infra.settings import current
 from crucible_tasks.answering import Answerer, find_models, open_answerer
 from crucible_tasks.built_in_router import built_in
+from crucible_tasks.model_names import spelled_out
 from crucible_tasks.model_spec import parse
 from crucible_tasks.router import describe
 
@@ -21,10 +22,11 @@ def open_model(spec: str | None, voice: Voice) -> Answerer:
 
 
 def chosen_spec(spec: str | None, voice: Voice) -> str:
-    """What to open: a name that a fine-tune has registered means its model."""
-    wanted = spec or current().default_model
-    if wanted is None:
+    """What to open: a name that a fine-tune has registered means its model, by an alias too."""
+    given = spec or current().default_model
+    if given is None:
         return _found(voice)
+    wanted = spelled_out(given, current())
     try:
         registered = registered_spec(wanted)
     except StorageError as error:
