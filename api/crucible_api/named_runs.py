@@ -1,7 +1,8 @@
 """Two runs to compare, by their ids or by the names of their models.
 
-A name means the newest run of its model, which may be a fine-tune's. Beside a router's run it means the run of that member in
-the same sweep, which answered the same challenges with the same seeds.
+A name means the newest run of its model, which a fine-tune may have made. Beside a router's run it
+means the run of that member in the same sweep, which answered the same challenges with the same
+seeds.
 """
 
 from __future__ import annotations
