@@ -98,6 +98,7 @@ def test_the_new_name_answers_wherever_a_model_is_named(
     run = json.loads(said.out)
     assert run["coverage"] == 1.0
     assert str(told["artifact"]) in run["model"]
+    assert "my-orchard (toy model, synthetic data) on elsewhere: 2 completions" in said.err
     assert run["registered"]["name"] == "my-orchard"
     assert run["registered"]["sentence"] == "its corpus shares 0 of 2 challenges with elsewhere"
     assert listed[0]["spec"] == "my-orchard"
@@ -107,12 +108,14 @@ def test_an_alias_and_a_comparison_find_it_by_its_name(
     told: dict[str, object], mine: Crucible
 ) -> None:
     asked = mine("-m", "fruit", "def peel(")
-    compared = mine("compare", "nano", "my-orchard", "--json")
+    compared = mine("compare", "nano", "fruit", "--json")
+    named = mine("compare", "nano", "my-orchard", "--json")
 
     assert told
     assert asked.code == 0, asked.err
     assert "my-orchard is the model of a fine-tune here" in asked.err
     assert compared.code == 0, compared.err
+    assert named.out == compared.out
 
 
 def _planned(crucible: Crucible) -> list[str]:
