@@ -28,6 +28,17 @@ threads: 1
 """
 
 
+#: other names of what will be called my-orchard
+CONFIGURATION = """\
+[models.fruit]
+spec = "my-orchard"
+[models.basket]
+kind = "router"
+policy = "quality"
+members = [{role = "fast", spec = "nano"}, {role = "quality", spec = "fruit"}]
+"""
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree, its private benchmark, a few challenges from elsewhere, a recipe."""
@@ -39,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "elsewhere.jsonl").write_bytes(write_rows(elsewhere))
     (directory / "recipe.yaml").write_text(RECIPE)
     (directory / "home").mkdir()
-    (directory / "home/config.toml").write_text('[models.fruit]\nspec = "my-orchard"\n')
+    (directory / "home/config.toml").write_text(CONFIGURATION)
     return directory
 
 
@@ -104,16 +115,18 @@ def test_the_new_name_answers_wherever_a_model_is_named(
     assert listed[0]["spec"] == "my-orchard"
 
 
-def test_an_alias_and_a_comparison_find_it_by_its_name(
+def test_an_alias_a_router_and_a_comparison_find_it_by_its_name(
     told: dict[str, object], mine: Crucible
 ) -> None:
     asked = mine("-m", "fruit", "def peel(")
+    routed = mine("ask", "-m", "basket", "-u", "def peel(")
     compared = mine("compare", "nano", "fruit", "--json")
     named = mine("compare", "nano", "my-orchard", "--json")
 
     assert told
     assert asked.code == 0, asked.err
     assert "my-orchard is the model of a fine-tune here" in asked.err
+    assert f"nano+artifact:{told['artifact']}" in routed.err
     assert compared.code == 0, compared.err
     assert named.out == compared.out
 
