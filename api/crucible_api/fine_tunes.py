@@ -31,7 +31,7 @@ from crucible_infra.database.fine_tunes import (
     update_fine_tune,
 )
 from crucible_infra.database.runs import delete_unstarted
-from crucible_infra.errors import FineTuneNotFound, InvalidInput, NameTaken
+from crucible_infra.errors import FineTuneNotFound, InvalidInput, ModelError, NameTaken
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
@@ -128,6 +128,19 @@ class FineTunes:
             holder = holder_of(connection, name)
         if holder is not None:
             raise _taken(name, holder)
+
+    def demand_made(self, name: str) -> None:
+        """Raise ModelError when the name is that of a fine-tune that has made no model yet."""
+        with self.database.reading() as connection:
+            holder = holder_of(connection, name)
+        if holder is None or holder.state == FineTuneState.FINISHED:
+            return
+        state = state_of(holder)
+        is_over = state in (FineTuneState.STOPPED, FineTuneState.INTERRUPTED)
+        raise ModelError(
+            f"fine-tune {holder.id} has not made {name} yet: it is {state}",
+            hint=f"crucible fine-tunes {'resume' if is_over else 'follow'} {name}",
+        )
 
     def plan(self, plan: FineTunePlan) -> str:
         """Write down a fine-tune; returns its id. Raises NameTaken."""

@@ -1,7 +1,8 @@
 """Two runs to compare, by their ids or by the names of their models.
 
-A name means the newest run of its model. Beside a router's run it means the run of that member in
-the same sweep, which answered the same challenges with the same seeds.
+A name means the newest run of its model, which a fine-tune may have made. Beside a router's run it
+means the run of that member in the same sweep, which answered the same challenges with the same
+seeds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from crucible_api.runs import Runs
 from crucible_infra.database.runs import RunRow, find_run, newest_runs
 from crucible_infra.errors import RunNotFound
 from crucible_tasks.model_spec import parse
+from crucible_tasks.registered import registered_in
 from crucible_tasks.router import router_in
 
 #: newest runs a name is looked for in
@@ -83,4 +85,6 @@ def _names(run: RunRow) -> tuple[str, ...]:
     if run.sampling is None:
         # the file of an evaluation is no model
         return ()
-    return (run.source, parse(run.source).name)
+    registered = registered_in(run.manifest)
+    trained = () if registered is None else (registered.name,)
+    return (run.source, parse(run.source).name, *trained)

@@ -116,6 +116,8 @@ def test_a_typo_of_a_command_asks_what_was_meant(crucible: Crucible) -> None:
         "compare one",
         "compare nothing nothing",
         "worker --queues nonsense",
+        # its choices come in lines of their own
+        "models export nano",
     ],
 )
 def test_wrong_words_are_a_usage_error_of_two_lines(crucible: Crucible, words: str) -> None:

@@ -28,6 +28,17 @@ threads: 1
 """
 
 
+#: other names of what will be called my-orchard
+CONFIGURATION = """\
+[models.fruit]
+spec = "my-orchard"
+[models.basket]
+kind = "router"
+policy = "quality"
+members = [{role = "fast", spec = "nano"}, {role = "quality", spec = "fruit"}]
+"""
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree, its private benchmark, a few challenges from elsewhere, a recipe."""
@@ -39,6 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "elsewhere.jsonl").write_bytes(write_rows(elsewhere))
     (directory / "recipe.yaml").write_text(RECIPE)
     (directory / "home").mkdir()
+    (directory / "home/config.toml").write_text(CONFIGURATION)
     return directory
 
 
@@ -97,9 +109,26 @@ def test_the_new_name_answers_wherever_a_model_is_named(
     run = json.loads(said.out)
     assert run["coverage"] == 1.0
     assert str(told["artifact"]) in run["model"]
+    assert "my-orchard (toy model, synthetic data) on elsewhere: 2 completions" in said.err
     assert run["registered"]["name"] == "my-orchard"
     assert run["registered"]["sentence"] == "its corpus shares 0 of 2 challenges with elsewhere"
     assert listed[0]["spec"] == "my-orchard"
+
+
+def test_an_alias_a_router_and_a_comparison_find_it_by_its_name(
+    told: dict[str, object], mine: Crucible
+) -> None:
+    asked = mine("-m", "fruit", "def peel(")
+    routed = mine("ask", "-m", "basket", "-u", "def peel(")
+    compared = mine("compare", "nano", "fruit", "--json")
+    named = mine("compare", "nano", "my-orchard", "--json")
+
+    assert told
+    assert asked.code == 0, asked.err
+    assert "my-orchard is the model of a fine-tune here" in asked.err
+    assert f"nano+artifact:{told['artifact']}" in routed.err
+    assert compared.code == 0, compared.err
+    assert named.out == compared.out
 
 
 def _planned(crucible: Crucible) -> list[str]:
@@ -122,6 +151,11 @@ REFUSED = {
         "nothing is left to train on",
     ),
     "a name that means something": (["--model", "nano", "--new-model-name", "nano"], "be called"),
+    "a router's name": (["--model", "nano", "--new-model-name", "hybrid"], "crucible's own"),
+    "a name of the configuration": (
+        ["--model", "nano", "--new-model-name", "fruit"],
+        "a name of your configuration",
+    ),
     "hosts that are not there": (
         ["--model", "nano", "--hosts", "2"],
         "--hosts 2 needs a cluster: without CRUCIBLE_BROKER_URL one process trains",
@@ -147,6 +181,21 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
     assert said.code == 2
     assert problem in said.err
     assert sum(line.startswith("error: ") for line in said.err.splitlines()) == 1
+    assert _planned(mine) == before
+
+
+def test_weights_that_are_not_here_take_no_name(
+    told: dict[str, object], place: Path, mine: Crucible
+) -> None:
+    before = _planned(mine)
+    words = ["--model", "codellama:7b", "--directory", str(place / "orchard")]
+    said = mine("fine-tune", *words, "--new-model-name", "x")
+
+    assert told
+    assert said.code == 1
+    assert "error: codellama/CodeLlama-7b-Instruct-hf is neither" in said.err
+    assert "corpus" not in said.err
+    assert "documents" not in said.err
     assert _planned(mine) == before
 
 

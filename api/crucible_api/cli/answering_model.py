@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crucible_api.cli.model_choice import registered_spec, unnamed
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import ModelError, StorageError
@@ -10,6 +12,7 @@ from crucible_tasks.answering import Answerer, find_models, open_answerer
 from crucible_tasks.built_in_router import built_in, preferred
 from crucible_tasks.model_names import spelled_out
 from crucible_tasks.model_spec import parse
+from crucible_tasks.named_router import named_router
 from crucible_tasks.router import describe
 
 
@@ -22,13 +25,14 @@ def open_model(spec: str | None, voice: Voice) -> Answerer:
 
 
 def chosen_spec(spec: str | None, voice: Voice) -> str:
-    """What to open: a name of the configuration, and one that a fine-tune has registered."""
-    named = spec or current().default_model
-    if named is None:
+    """What to open: a name that a fine-tune has registered means its model, by an alias too."""
+    given = spec or current().default_model
+    if given is None:
         return _found(voice)
-    wanted = spelled_out(named, current())
+    wanted = spelled_out(given, current())
     try:
         registered = registered_spec(wanted)
+        wanted = _with_trained_members(wanted)
     except StorageError as error:
         # the servers may know the name
         voice.warn(f"fine-tuned models are not looked up: {error.message}")
@@ -36,6 +40,17 @@ def chosen_spec(spec: str | None, voice: Voice) -> str:
     if registered is not None:
         voice.talk(f"{wanted} is the model of a fine-tune here")
     return registered or wanted
+
+
+def _with_trained_members(spec: str) -> str:
+    """A configured router, those of its members that fine-tunes have made looked up."""
+    router = named_router(parse(spec))
+    if router is None:
+        return spec
+    members = tuple(
+        replace(one, spec=registered_spec(one.spec) or one.spec) for one in router.members
+    )
+    return spec if members == router.members else replace(router, members=members).spec
 
 
 def _found(voice: Voice) -> str:

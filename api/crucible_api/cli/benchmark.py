@@ -206,7 +206,7 @@ def _carry_out(
         if is_detached:
             _leave(runs, matrix, run_ids, voice)
             return
-        _introduce(matrix.plans, voice)
+        _introduce(runs, matrix.plans, run_ids, voice)
         summaries = _work(runs, matrix, run_ids, voice)
     report.show(summaries, voice, output=output)
     if output is not None:
@@ -223,14 +223,15 @@ def _gated(matrix: Matrix, summaries: Sequence[RunSummary]) -> list[RunSummary]:
     return [summary for plan, summary in pairs if plan.model not in companions]
 
 
-def _introduce(plans: Sequence[BenchmarkPlan], voice: Voice) -> None:
-    from crucible_tasks.router import shown
-
-    for number, plan in enumerate(plans[:_INTRODUCED], start=1):
+def _introduce(
+    runs: Runs, plans: Sequence[BenchmarkPlan], run_ids: Sequence[str], voice: Voice
+) -> None:
+    introduced = zip(plans[:_INTRODUCED], run_ids, strict=False)
+    for number, (plan, run_id) in enumerate(introduced, start=1):
         place = f"{number}/{len(plans)}  " if len(plans) > 1 else ""
         total = len(plan.dataset.challenges) * plan.n
         voice.talk(
-            f"{place}{shown(plan.model.spec)} on {plan.dataset.name}: "
+            f"{place}{runs.find_run(run_id).model_text} on {plan.dataset.name}: "
             f"{plural(total, 'completion')}, temperature {plan.sampling.temperature:g}"
             + (f", prompt {plan.wording.label}" if plan.wording else "")
         )

@@ -59,7 +59,7 @@ def command(
     from crucible_tasks.scores import score
 
     runs = open_runs(current())
-    run_a, run_b = (runs.summary(run_id) for run_id in find_pair(runs, a, b))
+    run_a, run_b = (runs.summary(run_id) for run_id in find_pair(runs, _meant(a), _meant(b)))
     warn_of_differences(run_a, run_b, voice)
     counts_a, counts_b = runs.counts(run_a.run.id), runs.counts(run_b.run.id)
     found = compare(counts_a, counts_b, k)
@@ -97,6 +97,13 @@ def warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Voi
         voice.warn(f"different models, and different prompts too: {a.prompt} and {b.prompt}")
     if a.grader != b.grader:
         voice.warn(f"different graders, {a.grader} and {b.grader}: crucible runs regrade")
+
+
+def _meant(text: str) -> str:
+    """What a configured name stands for; a run's id and everything else stays as it is."""
+    from crucible_tasks.model_names import spelled_out
+
+    return spelled_out(text, current()) if text in current().models else text
 
 
 def _show(runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score], voice: Voice) -> None:

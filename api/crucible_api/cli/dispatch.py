@@ -87,6 +87,9 @@ def _failed(error: Exception, voice: Voice) -> int:
 
 def _misused(error: click.ClickException, voice: Voice) -> int:
     message, _, hint = error.format_message().partition("\n")
+    if "\t" in hint:
+        # the choices of a missing option, one a line
+        message, hint = f"{message} {' '.join(hint.split())}", ""
     context = getattr(error, "ctx", None)
     if not hint and context is not None:
         hint = f"{context.command_path} --help shows what it takes"

@@ -10,7 +10,7 @@ import click
 
 from crucible_api.cli import options
 from crucible_api.cli.output import Voice
-from crucible_infra.errors import InvalidInput
+from crucible_infra.errors import CrucibleError, InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -137,10 +137,17 @@ def _carry_out(
     from crucible_api.cli.hands import judging_hands
 
     with judging_hands(voice, trains=True):
+        if current().is_embedded:
+            proving.demand_base(base, recipe)
         inputs = gather(wish, base, voice)
         fine_tune_id = fine_tunes.plan(_plan(wish, recipe, inputs))
+        try:
+            proving.prepare(fine_tunes, fine_tune_id)
+        except CrucibleError:
+            # nothing keeps a name that nothing was trained for
+            fine_tunes.remove(fine_tune_id)
+            raise
         voice.talk(f"fine-tune {fine_tune_id}: {wish.model} on {wish.directory} as {wish.name}")
-        proving.prepare(fine_tunes, fine_tune_id)
         if is_detached:
             fine_tunes.start(fine_tune_id)
             _leave(fine_tune_id, wish.name, voice)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 #: words that mean something else where a model is named
-_RESERVED = ("nano", "reference", "latest")
+_RESERVED = ("nano", "reference", "latest", "hybrid")
 
 #: what the trainer needs, as it is imported
 _TRAINER = ("torch", "transformers", "peft", "trl")
@@ -76,11 +76,7 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
             f"--hosts {wish.hosts} needs a cluster: without CRUCIBLE_BROKER_URL one process trains",
             hint="on every host: CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",
         )
-    if not _NAME.fullmatch(wish.name) or wish.name in _RESERVED:
-        raise InvalidInput(
-            f"a model cannot be called {wish.name!r}",
-            hint="letters, digits, dots, dashes and underscores, like my-project-codellama",
-        )
+    _demand_name(wish.name)
     fine_tunes.demand_free(wish.name)
     base = base_weights(parse(spelled_out(wish.model, current())), wish.base_weights)
     if Path(base).expanduser().is_dir():
@@ -96,6 +92,21 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     else:
         _demand_workers(wish, base)
     return base
+
+
+def _demand_name(name: str) -> None:
+    """Raise InvalidInput for a name by which nobody could ask for the model."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"a model cannot be called {name!r}",
+            hint="letters, digits, dots, dashes and underscores, like my-project-codellama",
+        )
+    if name in _RESERVED or name in current().models:
+        of = "your configuration" if name in current().models else "crucible's own"
+        raise InvalidInput(
+            f"a model cannot be called {name}: that is a name of {of}",
+            hint="choose another --new-model-name",
+        )
 
 
 def _demand_workers(wish: Wish, base: str) -> None:

@@ -117,7 +117,8 @@ def _discover(style: str | None, voice: Voice) -> ModelIdentity | None:
 def registered_spec(spec: str) -> str | None:
     """The spec of the model that a fine-tune has registered under this name.
 
-    Raises InvalidModelSpec, and what opening the database raises.
+    Raises InvalidModelSpec, ModelError while its fine-tune has made no model, and what opening the
+    database raises.
     """
     from crucible_tasks.model_spec import ModelKind, parse
 
@@ -130,8 +131,10 @@ def registered_spec(spec: str) -> str | None:
         return None
     from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
 
-    adapter = registered_model(open_fine_tunes(current()).database, wanted.name)
+    fine_tunes = open_fine_tunes(current())
+    adapter = registered_model(fine_tunes.database, wanted.name)
     if adapter is None:
+        fine_tunes.demand_made(wanted.name)
         return None
     return str(replace(parse(spec_of(adapter)), style=wanted.style))
 

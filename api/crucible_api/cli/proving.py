@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crucible_api.fine_tunes import FineTuneInfo, FineTunes
     from crucible_api.runs import Runs
     from crucible_tasks.proof import Proof
+    from crucible_tasks.recipe import Recipe
 
 
 def proof_of(info: FineTuneInfo) -> Proof | None:
@@ -48,6 +49,14 @@ def prepare(fine_tunes: FineTunes, fine_tune_id: str) -> None:
     base = describe(spec_of_base(info.row.base, method))
     proof = proofs.planned(open_runs(current()), proof, base)
     fine_tunes.note_proof(fine_tune_id, msgspec.to_builtins(proof))
+
+
+def demand_base(base: str, recipe: Recipe) -> None:
+    """Raise ModelError where these weights are not here, before minutes are spent on anything."""
+    from crucible_api.cli.model_choice import describe
+    from crucible_tasks.registered import spec_of_base
+
+    describe(spec_of_base(base, recipe.method))
 
 
 def go_on(info: FineTuneInfo) -> None:

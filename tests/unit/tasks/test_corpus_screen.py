@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crucible_tasks.challenge import Challenge, Language, ScriptTests
+from crucible_tasks.challenge import Challenge, Language, RepositoryTests, ScriptTests
 from crucible_tasks.challenges import create, open_dataset
 from crucible_tasks.challenges.dataset import Dataset
 from crucible_tasks.corpus.corpus import Corpus, Document, Part
@@ -163,6 +163,21 @@ def test_the_overlap_of_a_corpus_is_told_by_part(humaneval: Dataset) -> None:
     }
     assert found.trained_on == ("HumanEval/0",)
     assert found.share == 1 / 164
+
+
+def test_the_class_around_a_method_of_the_own_tree_is_no_overlap() -> None:
+    words = "what a customer of the shop has laid into it before anything is paid"
+    head = f'class Cart:\n    """Everything {words}, and whatever came later."""\n\n'
+    method = textwrap.indent(HONEST.strip("\n"), "    ") + "\n"
+    tests = RepositoryTests("0" * 64, "a.py", "a", "Cart.total", 4, 9, ("test_a.py::test_total",))
+    prompt, program = head + method[:40], head + method
+    challenge = Challenge("shop/1", Language.PYTHON, prompt, "total", tests, program)
+    own = create("mine", "crucible", [challenge])
+    report = CorpusReport(1, PartCount(), PartCount(), {}, (), (), (), (), ())
+
+    for text, shared in ((head + "    size = 1\n", ()), (program, ("shop/1",))):
+        document = Document("a.py", "python", text, Part.TRAIN)
+        assert overlap(Corpus("", (document,), (), report), own).trained_on == shared
 
 
 def test_every_solution_of_mbpp_is_found(datasets_directory: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crucible_infra.database import open_database
-from crucible_infra.errors import BrokerUnavailable, FineTuneNotFound, NameTaken
+from crucible_infra.errors import BrokerUnavailable, FineTuneNotFound, ModelError, NameTaken
 from crucible_tasks.fine_tuning import (
     AdapterRecord,
     FineTuneRequest,
@@ -152,3 +152,15 @@ def test_a_name_is_taken_from_the_moment_it_is_planned(workshop: TrainingWorksho
     with pytest.raises(NameTaken) as caught:
         workshop.fine_tunes.demand_free("mine")
     assert "crucible fine-tunes resume" in str(caught.value.hint)
+
+
+def test_who_asks_for_a_model_that_is_not_made_yet_is_told_of_its_fine_tune(
+    workshop: TrainingWorkshop,
+) -> None:
+    fine_tune_id = workshop.begin("mine")
+    for state, way in (("running", "follow mine"), ("stopped", "resume mine")):
+        with pytest.raises(ModelError, match=f"not made mine yet: it is {state}") as caught:
+            workshop.fine_tunes.demand_made("mine")
+        assert str(caught.value.hint).endswith(way)
+        workshop.fine_tunes.stop(fine_tune_id)
+    workshop.fine_tunes.demand_made("somebody-elses")
