@@ -189,13 +189,17 @@ def test_an_answer_without_code_writes_nothing_and_is_kept(
     assert said.err.startswith("error: the answer has no Python in it\n")
     assert not (crucible.home / "never").exists()
     assert crucible("logs", "show", "latest", "--last").out == "I would rather not.\n"
+    # who wrote no -x is told why this says nothing
+    said = crucible("write an adder", CRUCIBLE_EXTRACT="1")
+    assert (said.code, said.out) == (1, "")
+    assert "extract is configured; CRUCIBLE_EXTRACT=0" in said.err
 
 
 def test_a_conversation_goes_on_and_its_log_shows_it(
     crucible: Crucible, server: ModelServer
 ) -> None:
     first = json.loads(crucible("remember", "the walrus", "-s", "Be brief.", "--json").out)
-    assert first["answer"] == ANSWER
+    assert (first["answer"], first["code"]) == (ANSWER, CODE)
     second = json.loads(crucible("ask", "-c", "and now?", "-x", "--json").out)
     assert second["conversation"] == first["conversation"]
     assert second["code"] == CODE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from crucible_api.cli import asking_options, files, options, piped
 from crucible_api.cli.asking_options import Asking
 from crucible_api.cli.output import Voice
 from crucible_api.cli.prompt_group import refuse_slip
-from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.errors import CrucibleError, InvalidInput, NoCode
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -218,6 +218,10 @@ class Asked:
             code = code if code.endswith("\n") else f"{code}\n"
         elif self.asking.wants_code:
             code = self._code(told)
+        elif self.voice.is_json:
+            # a program is told both, and asked for none
+            with suppress(NoCode):
+                code = self._code(told)
         if self.asking.output is not None:
             assert code is not None
             from crucible_api.cli.code_file import write
@@ -241,7 +245,14 @@ class Asked:
         if self.answerer.identity().style == "base":
             # nothing is fenced there
             language = language or PYTHON
-        return code_of(self.whole(told), language, told.end.finish)
+        try:
+            return code_of(self.whole(told), language, told.end.finish)
+        except NoCode as error:
+            if self.asking.output is not None or not current().extract:
+                raise
+            # whoever did not write -x may not know of it
+            hint = f"{error.hint}\nextract is configured; CRUCIBLE_EXTRACT=0 prints answers whole"
+            raise NoCode(error.message, hint=hint) from error
 
     def whole(self, told: ToldAnswer) -> str:
         """The answer, with what it continues where a base model gave it."""

@@ -15,11 +15,16 @@ STDOUT = "-"
 
 
 def check_writable(
-    output: str | None, *, is_forced: bool, is_json: bool = False, makes_parents: bool = False
+    output: str | None,
+    *,
+    is_forced: bool,
+    is_json: bool = False,
+    makes_parents: bool = False,
+    force: str = "--force",
 ) -> None:
     """Refuse a file that cannot be written before an hour of work is spent on its content.
 
-    Raises InvalidInput.
+    `force` is what the user would say to replace one. Raises InvalidInput.
     """
     if output == STDOUT and is_json:
         raise InvalidInput("--json and --output - both want stdout", hint="choose one of them")
@@ -37,7 +42,7 @@ def check_writable(
         raise InvalidInput(f"{output}: {parent} is not writable")
     # a pipe or a device (/dev/null, >(gzip)) holds nothing that could be lost
     if path.is_file() and not is_forced:
-        raise InvalidInput(f"{output}: exists", hint="--force replaces it")
+        raise InvalidInput(f"{output}: exists", hint=f"{force} replaces it")
 
 
 def write(output: str, lines: Iterable[str], voice: Voice) -> None:

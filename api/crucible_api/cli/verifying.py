@@ -105,10 +105,11 @@ def _ordinal(attempts: list[_Attempt], most: int) -> str:
 
 
 def _words(judged: Judged) -> str:
-    """A verdict in words."""
+    """A verdict in words, on one line."""
     verdict = judged.verdict
     name = str(verdict.outcome).replace("_", " ")
-    return f"{name}: {verdict.detail}" if verdict.detail else name
+    detail = " ".join(verdict.detail.split())
+    return f"{name}: {detail}" if detail else name
 
 
 def _nothing_passes(attempts: list[_Attempt]) -> str:
