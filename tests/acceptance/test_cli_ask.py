@@ -268,6 +268,13 @@ def test_a_terminal_obeys_nothing_that_a_model_says(
     shown = said.err.replace("\r\n", "\n")
     assert "\x1b[2m␛[2Jhm\x1b[0m\n" in shown
     assert "␛]0;owned␇␛[31mred\ufffd2Jover\ufffdevil\n" in shown
+    # where nothing is shown before the end, a line says that it comes, and leaves
+    says(server, ANSWER)
+    shown = crucible.on_terminal("ask", "say it", "--no-log", "-x").err
+    assert "\r0 characters so far, shown at the end (Ctrl-C stops)" in shown
+    assert shown.replace("\r\n", "\n").endswith(f" \r{CODE}")
+    assert "so far" not in crucible("ask", "say it", "--no-log", "-x").err
+    says(server, hostile)
     # what is piped is the answer to the byte
     assert crucible("ask", "say it", "--no-log").out == f"{hostile}\n"
     plain = crucible.on_terminal("ask", "say it", "--no-log", NO_COLOR="1").err

@@ -10,7 +10,8 @@ from typing import cast
 import click
 
 from crucible_api.cli.harmless import harmless
-from crucible_api.cli.output import Voice
+from crucible_api.cli.output import Voice, plural
+from crucible_api.cli.status_line import StatusLine
 from crucible_tasks.answering import AnswerEnd, AnswerEvent, Restarted
 
 
@@ -23,7 +24,11 @@ class ToldAnswer:
         self._is_terminal = sys.stdout is not None and sys.stdout.isatty()
         #: a terminal's reader sees that an answer begins anew; a file's content could not be undone
         self._is_held = may_restart and not self._is_terminal
+        #: tells a terminal that an answer comes, where none of it is shown before its end
+        is_silent = voice.has_bar and (self._is_held or not is_shown)
+        self._waiting = StatusLine() if is_silent else None
         self._text: list[str] = []
+        self._length = 0
         self._reasoning: list[str] = []
         #: whether stderr stands behind reasoning that has not ended its line
         self._is_thinking = False
@@ -45,14 +50,26 @@ class ToldAnswer:
         """Write everything; however this ends, the server's work ends with it."""
         with closing(cast("Generator[AnswerEvent, None, None]", events)) as pieces:
             try:
+                self._show_waiting()
                 for event in pieces:
                     self._take(event)
+                self._wipe_waiting()
                 if self._is_held:
                     self._write(self.text)
             finally:
+                self._wipe_waiting()
                 self._end_lines()
         assert self.end is not None
         return self.end
+
+    def _show_waiting(self) -> None:
+        if self._waiting is not None:
+            said = plural(self._length, "character")
+            self._waiting.draw(f"{said} so far, shown at the end (Ctrl-C stops)")
+
+    def _wipe_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.wipe()
 
     def _take(self, event: AnswerEvent) -> None:
         if isinstance(event, AnswerEnd):
@@ -65,6 +82,8 @@ class ToldAnswer:
         else:
             self._end_thought()
             self._text.append(event.text)
+            self._length += len(event.text)
+            self._show_waiting()
             if not self._is_held:
                 self._write(event.text)
 
@@ -84,8 +103,10 @@ class ToldAnswer:
         self._is_thinking = True
 
     def _restart(self, event: Restarted) -> None:
+        self._wipe_waiting()
         self._end_lines()
         self._text.clear()
+        self._length = 0
         self._reasoning.clear()
         self._voice.announce(event.reason)
 
