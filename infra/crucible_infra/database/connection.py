@@ -131,6 +131,7 @@ def _sqlite(url: URL) -> Engine:
 
 def _make_private(dialect: object, record: object, words: list[Any], rest: object) -> None:
     """Make a new file for its owner's eyes alone: it holds what was piped into conversations."""
+    del dialect, record, rest
     # an existing one keeps its mode; what is wrong with the path, SQLite says itself
     with suppress(OSError):
         os.close(os.open(words[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
