@@ -30,9 +30,13 @@ _ENDINGS = {
 }
 #: what the sandbox has beside the standard library
 _PACKAGES = frozenset(("numpy",))
+#: what a program's own module is called, or which of its names are taken: on one line or on many
 _REQUIRED = re.compile(
-    r"^[ \t]*(?:const|let|var)\s+[^=\n]+=\s*require\(\s*['\"]\.[^)]*\)[^\n]*$", re.MULTILINE
+    r"(?:^|(?<=;))[ \t]*(?:const|let|var)\s+(?P<names>\{[^{}]*\}|[\w$]+)\s*=\s*"
+    r"require\(\s*['\"]\.[^)]*\)(?:\.[\w$]+)?[ \t]*;?",
+    re.MULTILINE,
 )
+_RENAMED = re.compile(r"([\w$]+)\s*:\s*([\w$]+)")
 _RUNNERS = re.compile(r"(?<![\w.$])(expect|describe|test|it)\s*\(")
 _DECLARED = re.compile(r"\b(?:function\*?|class|const|let|var)\s+([A-Za-z_$][\w$]*)")
 _CATCHES = """
@@ -77,9 +81,16 @@ def _javascript(path: str, source: str) -> tuple[str, str]:
             hint="write plain statements with node:assert, like assert.strictEqual(add(1, 2), 3)",
         )
     script = _REQUIRED.sub("", source)
+    required = [found["names"] for found in _REQUIRED.finditer(source)]
+    for module in (names for names in required if not names.startswith("{")):
+        # `module.name` is `name`
+        script = re.sub(rf"(?<![\w$.]){re.escape(module)}\.(?=[A-Za-z_$])", "", script)
     declared = set(_DECLARED.findall(script))
-    called = [name for name in called_names(script) if name not in declared]
-    return script, _most_called(path, called)
+    renamed = {own: name for names in required for name, own in _RENAMED.findall(names)}
+    called = [renamed.get(name, name) for name in called_names(script) if name not in declared]
+    # on the first line, so that every other line keeps its number
+    own = "".join(f"const {own} = {name}; " for own, name in renamed.items())
+    return own + script, _most_called(path, called)
 
 
 def _python(path: str, source: str) -> tuple[str, str]:

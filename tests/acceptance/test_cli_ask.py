@@ -189,13 +189,17 @@ def test_an_answer_without_code_writes_nothing_and_is_kept(
     assert said.err.startswith("error: the answer has no Python in it\n")
     assert not (crucible.home / "never").exists()
     assert crucible("logs", "show", "latest", "--last").out == "I would rather not.\n"
+    # who wrote no -x is told why this says nothing
+    said = crucible("write an adder", CRUCIBLE_EXTRACT="1")
+    assert (said.code, said.out) == (1, "")
+    assert "extract is configured; CRUCIBLE_EXTRACT=0" in said.err
 
 
 def test_a_conversation_goes_on_and_its_log_shows_it(
     crucible: Crucible, server: ModelServer
 ) -> None:
     first = json.loads(crucible("remember", "the walrus", "-s", "Be brief.", "--json").out)
-    assert first["answer"] == ANSWER
+    assert (first["answer"], first["code"]) == (ANSWER, CODE)
     second = json.loads(crucible("ask", "-c", "and now?", "-x", "--json").out)
     assert second["conversation"] == first["conversation"]
     assert second["code"] == CODE
@@ -264,6 +268,13 @@ def test_a_terminal_obeys_nothing_that_a_model_says(
     shown = said.err.replace("\r\n", "\n")
     assert "\x1b[2m␛[2Jhm\x1b[0m\n" in shown
     assert "␛]0;owned␇␛[31mred\ufffd2Jover\ufffdevil\n" in shown
+    # where nothing is shown before the end, a line says that it comes, and leaves
+    says(server, ANSWER)
+    shown = crucible.on_terminal("ask", "say it", "--no-log", "-x").err
+    assert "\r0 characters so far, shown at the end (Ctrl-C stops)" in shown
+    assert shown.replace("\r\n", "\n").endswith(f" \r{CODE}")
+    assert "so far" not in crucible("ask", "say it", "--no-log", "-x").err
+    says(server, hostile)
     # what is piped is the answer to the byte
     assert crucible("ask", "say it", "--no-log").out == f"{hostile}\n"
     plain = crucible.on_terminal("ask", "say it", "--no-log", NO_COLOR="1").err

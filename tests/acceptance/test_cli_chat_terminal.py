@@ -98,7 +98,7 @@ def code_is_shown_run_fixed_and_saved(chat: Terminal, directory: Path, server: M
     chat.say("/fix", "the last run ended well, so there is nothing to fix")
     chat.say("/save half.py", "wrote half.py (1 line, Python)")
     assert (directory / "half.py").read_text() == "print(2.0)\n"
-    chat.say("/save half.py", "half.py: exists")
+    chat.say("/save half.py", "half.py: exists", "-f replaces it")
     chat.say("/save half.py -f", "wrote half.py")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from crucible_api.cli import asking_options, files, options, piped
 from crucible_api.cli.asking_options import Asking
 from crucible_api.cli.output import Voice
 from crucible_api.cli.prompt_group import refuse_slip
-from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.errors import CrucibleError, InvalidInput, NoCode
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ class Asked:
     def run(self) -> None:
         """Answer, remember, and only then make of the answer what was asked for."""
         from crucible_api.cli.plain_screen import HiddenScreen, PlainScreen, is_terminal
+        from crucible_api.cli.status_line import StatusLine
         from crucible_api.cli.told_answer import ToldAnswer
         from crucible_tasks.answering import ROUTER
 
@@ -177,7 +178,9 @@ class Asked:
         screen = PlainScreen(self.voice) if is_shown else HiddenScreen(self.voice)
         # a terminal's reader sees that an answer begins anew; a file's content cannot be undone
         is_held = self.answerer.identity().server == ROUTER and not is_terminal()
-        told = ToldAnswer(screen, is_held=is_held)
+        is_silent = self.voice.has_bar and (is_held or not is_shown)
+        waiting = StatusLine() if is_silent else None
+        told = ToldAnswer(screen, is_held=is_held, waiting=waiting)
         asked_at = time.time()
         try:
             told.tell(self.answerer.answer(self.request))
@@ -215,6 +218,10 @@ class Asked:
             code = code if code.endswith("\n") else f"{code}\n"
         elif self.asking.wants_code:
             code = self._code(told)
+        elif self.voice.is_json:
+            # a program is told both, and asked for none
+            with suppress(NoCode):
+                code = self._code(told)
         if self.asking.output is not None:
             assert code is not None
             from crucible_api.cli.code_file import write
@@ -238,7 +245,14 @@ class Asked:
         if self.answerer.identity().style == "base":
             # nothing is fenced there
             language = language or PYTHON
-        return code_of(self.whole(told), language, told.end.finish)
+        try:
+            return code_of(self.whole(told), language, told.end.finish)
+        except NoCode as error:
+            if self.asking.output is not None or not current().extract:
+                raise
+            # whoever did not write -x may not know of it
+            hint = f"{error.hint}\nextract is configured; CRUCIBLE_EXTRACT=0 prints answers whole"
+            raise NoCode(error.message, hint=hint) from error
 
     def whole(self, told: ToldAnswer) -> str:
         """The answer, with what it continues where a base model gave it."""

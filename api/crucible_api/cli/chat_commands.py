@@ -122,7 +122,7 @@ class Commands:
         self._talk.say(_complaint(self._last.done, words))
 
     def _save(self, words: str) -> None:
-        from crucible_api.cli import code_file
+        from crucible_api.cli import code_file, files
         from crucible_tasks.file_languages import language_of
 
         names = _split(words)
@@ -131,6 +131,7 @@ class Commands:
             raise InvalidInput("/save takes the name of one file", hint="/save fizz.py")
         if not self._talk.answer:
             raise InvalidInput("there is no answer to save yet")
+        files.check_writable(names[0], is_forced=is_forced, makes_parents=True, force="-f")
         code = code_file.code_of(self._talk.answer, language_of(names[0]), self._talk.finish)
         code_file.write(names[0], code, self._voice, is_forced=is_forced)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from crucible_api.cli.output import Voice
@@ -13,18 +15,30 @@ from crucible_infra.errors import InvalidInput
 #: where a file is expected, this means stdout
 STDOUT = "-"
 
+_NO_MISTAKES = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE)
+
 
 def check_writable(
-    output: str | None, *, is_forced: bool, is_json: bool = False, makes_parents: bool = False
+    output: str | None,
+    *,
+    is_forced: bool,
+    is_json: bool = False,
+    makes_parents: bool = False,
+    force: str = "--force",
 ) -> None:
     """Refuse a file that cannot be written before an hour of work is spent on its content.
 
-    Raises InvalidInput.
+    `force` is what the user would say to replace one. Raises InvalidInput.
     """
     if output == STDOUT and is_json:
         raise InvalidInput("--json and --output - both want stdout", hint="choose one of them")
     if output is None or output == STDOUT:
         return
+    with _as_bad_input(output):
+        _check(output, is_forced=is_forced, makes_parents=makes_parents, force=force)
+
+
+def _check(output: str, *, is_forced: bool, makes_parents: bool, force: str) -> None:
     path = Path(output).resolve()
     if path.is_dir():
         raise InvalidInput(f"{output}: is a directory")
@@ -37,7 +51,7 @@ def check_writable(
         raise InvalidInput(f"{output}: {parent} is not writable")
     # a pipe or a device (/dev/null, >(gzip)) holds nothing that could be lost
     if path.is_file() and not is_forced:
-        raise InvalidInput(f"{output}: exists", hint="--force replaces it")
+        raise InvalidInput(f"{output}: exists", hint=f"{force} replaces it")
 
 
 def write(output: str, lines: Iterable[str], voice: Voice) -> None:
@@ -47,11 +61,12 @@ def write(output: str, lines: Iterable[str], voice: Voice) -> None:
             voice.answer(line)
         return
     path = Path(output).resolve()
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8") as device:
-            device.writelines(f"{line}\n" for line in lines)
-        return
-    _replace(path, lines)
+    with _as_bad_input(output):
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8") as device:
+                device.writelines(f"{line}\n" for line in lines)
+            return
+        _replace(path, lines)
 
 
 def make_parents(output: str) -> Path | None:
@@ -60,8 +75,20 @@ def make_parents(output: str) -> Path | None:
     if parent.is_dir():
         return None
     above = _existing(parent)
-    parent.mkdir(parents=True, exist_ok=True)
+    with _as_bad_input(output):
+        parent.mkdir(parents=True, exist_ok=True)
     return above / parent.relative_to(above).parts[0]
+
+
+@contextmanager
+def _as_bad_input(output: str) -> Iterator[None]:
+    """A path that the system refuses is the user's mistake; a full disk or closed pipe is none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_MISTAKES:
+            raise
+        raise InvalidInput(f"{output}: {error.strerror}", hint="name another file") from error
 
 
 def _existing(directory: Path) -> Path:

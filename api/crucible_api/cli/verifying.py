@@ -13,6 +13,7 @@ from crucible_infra.errors import InvalidInput, NotVerified
 
 if TYPE_CHECKING:
     from crucible_api.cli.ask import Asked
+    from crucible_api.cli.status_line import StatusLine
     from crucible_api.cli.told_answer import ToldAnswer
     from crucible_api.verified_answer import Judged
     from crucible_tasks.answering import AnswerRequest
@@ -75,7 +76,8 @@ def run(asked: Asked, challenge: Challenge) -> None:
     attempts: list[_Attempt] = []
     for number in range(asked.asking.tries):
         request = drawn(asked.request, number)
-        told = ToldAnswer(HiddenScreen(asked.voice))
+        waiting = StatusLine() if asked.voice.has_bar else None
+        told = ToldAnswer(HiddenScreen(asked.voice), waiting=waiting)
         asked_at = time.time()
         end = told.tell(asked.answerer.answer(request))
         judged = verifier.judge(asked.whole(told), end.finish)
@@ -106,7 +108,8 @@ def _ordinal(attempts: list[_Attempt], most: int) -> str:
 
 
 def _words(judged: Judged) -> str:
-    return judged.verdict.outcome.words(judged.verdict.detail)
+    """A verdict on one line, whatever its detail holds."""
+    return judged.verdict.outcome.words(" ".join(judged.verdict.detail.split()))
 
 
 def _nothing_passes(attempts: list[_Attempt]) -> str:

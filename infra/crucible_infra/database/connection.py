@@ -9,8 +9,9 @@ long it waits.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import DatabaseError
@@ -122,9 +123,18 @@ def _sqlite(url: URL) -> Engine:
         # the driver would begin transactions late and as readers; `_begin` does it
         connect_args={"isolation_level": None, "timeout": _BUSY_MILLISECONDS / 1000},
     )
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _make_private(dialect: object, record: object, words: list[Any], rest: object) -> None:
+    """Make a new file for its owner's eyes alone: it holds what was piped into conversations."""
+    del dialect, record, rest
+    # an existing one keeps its mode; what is wrong with the path, SQLite says itself
+    with suppress(OSError):
+        os.close(os.open(words[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _set_pragmas(connection: Any, record: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crucible_api.cli.files import check_writable, write
+from crucible_api.cli.files import check_writable, make_parents, write
 from crucible_api.cli.output import Voice
 from crucible_infra.errors import InvalidInput
 
@@ -52,6 +52,15 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="is a directory"):
         check_writable(str(tmp_path), is_forced=True)
+
+
+def test_a_path_that_the_system_refuses_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="File name too long"):
+        check_writable(str(tmp_path / ("x" * 300)), is_forced=False)
+    with pytest.raises(InvalidInput, match="/proc/new/x: "):
+        make_parents("/proc/new/x")
+    with pytest.raises(InvalidInput, match="/proc/x: "):
+        write("/proc/x", ["{}"], Voice())
 
 
 def test_a_dash_is_stdout_and_a_device_is_written_in_place(

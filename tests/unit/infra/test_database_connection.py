@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 import threading
 from pathlib import Path
 
@@ -17,6 +18,17 @@ from services import free_port
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
     return open_database(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_a_new_file_is_for_its_owners_eyes_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    open_database(f"sqlite:///{path}").close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
+    opened = open_database(f"sqlite:///{path}")
+    with opened.reading():
+        assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()} == {0o640}
+    opened.close()
 
 
 def test_an_unreachable_postgres_is_named_without_its_password() -> None:

@@ -99,11 +99,25 @@ def test_a_missing_file_is_named() -> None:
     assert issubclass(FormatError, InvalidInput)
 
 
-def test_javascript_takes_names_of_the_programs_own_module_from_the_program(written: Any) -> None:
+@pytest.mark.parametrize(
+    ("required", "called"),
+    [
+        ("const { add } = require('./sums');\n", "add"),
+        ("const assert = require('node:assert'); const {add} = require('./sums');", "add"),
+        ("const {\n  add,\n  other,\n} = require('./sums')\n", "add"),
+        ("const { add: plus } = require('../sums.js');\n", "plus"),
+        ("const sums = require('./sums');\n", "sums.add"),
+        ("const add = require('./sums').add;\n", "add"),
+    ],
+)
+def test_javascript_takes_names_of_the_programs_own_module_from_the_program(
+    required: str, called: str, written: Any
+) -> None:
     source = (
-        "const assert = require('node:assert');\nconst { add } = require('./sums');\n"
-        "const twice = (x) => add(x, x);\nassert.strictEqual(add(twice(1), 2), 4);\n"
+        f"{required}const twice = (x) => {called}(x, x);\n"
+        f"require('node:assert').strictEqual({called}(twice(1), 2), 4);\n"
     )
     challenge = written(source, "t.js")
     assert challenge.entry_point == "add"
-    assert "./sums" not in script(challenge)
+    assert "sums" not in script(challenge)
+    assert ("const plus = add;" in script(challenge)) == (called == "plus")
