@@ -13,7 +13,6 @@ from crucible_infra.errors import InvalidInput, NotVerified
 
 if TYPE_CHECKING:
     from crucible_api.cli.ask import Asked
-    from crucible_api.cli.status_line import StatusLine
     from crucible_api.cli.told_answer import ToldAnswer
     from crucible_api.verified_answer import Judged
     from crucible_tasks.answering import AnswerRequest
@@ -69,6 +68,7 @@ def instruction(asking: Asking, challenge: Challenge) -> str:
 def run(asked: Asked, challenge: Challenge) -> None:
     """Draw answers until one passes; only that one is shown. Raises NotVerified."""
     from crucible_api.cli.plain_screen import HiddenScreen
+    from crucible_api.cli.status_line import StatusLine
     from crucible_api.cli.told_answer import ToldAnswer
     from crucible_api.verified_answer import Verifier, drawn
 
