@@ -125,8 +125,9 @@ def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     # hosts share nothing but the store: who was asked to end has left a checkpoint there, and of
     # who was killed the last one counts, or the one before where it had no time to store that
     assert first == 0
-    assert 4 <= second < 10
-    assert third in (10, 15)
+    assert 4 <= second < 17
+    assert third >= second
+    assert third in (second, 10, 15)
     # what only a killed training needs is not kept
     assert not list((tmp_path / "third" / "fine-tunes").glob("*/output"))
     _demand_proof(found, followed)

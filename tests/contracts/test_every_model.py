@@ -67,7 +67,10 @@ def router(server: ModelServer, prompt: Prompt) -> Case:
     ]
     wanted = Router("hybrid", Policy.CASCADE, tuple(members), READ_SIGNALS)
     form = Form.CONTINUATION if prompt.text else Form.RESPONSE
-    return Case(open_model(wanted.spec, None, QUICK), prompt, {form}, server.stop)
+    # conversations have a router of their own: see `router_answer`
+    return Case(
+        open_model(wanted.spec, None, QUICK), prompt, {form}, server.stop, answers_prompts=False
+    )
 
 
 def _odd(prompt: str, seed: int) -> str:

@@ -39,8 +39,10 @@ def test_what_is_hidden_installed_built_or_linked_stays_where_it_is(tmp_path: Pa
     assert sorted(found) == [
         "pyproject.toml",
         "shop/__init__.py",
-        "shop/currencies.json",
+        "shop/baskets.py",
+        "shop/data/currencies.json",
         "shop/prices.py",
+        "tests/test_baskets.py",
         "tests/test_prices.py",
     ]
 

@@ -11,7 +11,15 @@ import pytest
 from crucible_infra.errors import SandboxUnavailable, UnsupportedLanguage
 from crucible_tasks.challenge import Challenge, Language, ScriptTests, StdioTests
 from crucible_tasks.verdict import Outcome, Verdict
-from crucible_workers.canaries import FLOCKS, Canary, Engine, Flock, engine_of, find_complaint
+from crucible_workers.canaries import (
+    FLOCKS,
+    Canary,
+    Complaint,
+    Engine,
+    Flock,
+    engine_of,
+    find_complaint,
+)
 from crucible_workers.sandbox.slots import SlotSandbox
 from sandbox_probes import BACKENDS, opened
 from sick_sandboxes import Dead, Failing, Forging, Late, Limitless, Overloaded, SickSandbox
@@ -54,7 +62,6 @@ def test_a_pair_is_judged_in_one_go(sandbox: SlotSandbox, flock: Flock) -> None:
     [
         (Forging, "passed"),
         (Failing, "error (ill)"),
-        (Overloaded, "timed_out"),
         (Late, "passed"),
         (Dead, "not judged (a prison died while judging)"),
     ],
@@ -66,6 +73,18 @@ def test_every_pair_finds_every_sickness(
     _demand(sandbox, flock.gold.challenge.language)
     complaint = find_complaint(sick(sandbox), flock.pair(number))
 
+    _demand_complaint(complaint, seen)
+
+
+@pytest.mark.parametrize("flock", FLOCKS.values(), ids=list(FLOCKS))
+def test_an_overloaded_host_is_found(sandbox: SlotSandbox, flock: Flock) -> None:
+    """By one pair: each waits for twenty seconds, as the real sandbox does."""
+    _demand(sandbox, flock.gold.challenge.language)
+
+    _demand_complaint(find_complaint(Overloaded(sandbox), flock.pair(0)), "timed_out")
+
+
+def _demand_complaint(complaint: Complaint | None, seen: str) -> None:
     assert complaint is not None
     assert complaint.seen.startswith(seen)
     assert complaint.canary.name in str(complaint)
