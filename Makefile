@@ -23,8 +23,7 @@ benchmark: setup ## benchmark a model on the real HumanEval; a toy where no serv
 	@$(BIN)/crucible benchmark
 
 test: develop ## run every test; brings its own Redis and Postgres
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
-		--no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 check: develop ## formatting, lint, types and layers
 	$(BIN)/ruff format --check .
