@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 #: what would make a test depend on whose machine it runs on
 _FOREIGN = ("CRUCIBLE_", "OLLAMA_HOST", "OPENAI_", "NO_COLOR", "FORCE_COLOR", "CLICOLOR")
+
+#: whose level commands choose
+_LOGGER = "crucible"
 
 #: the one of ours that is meant for the tests
 _DATA_VARIABLE = "CRUCIBLE_TEST_DATA"
@@ -40,6 +44,14 @@ def crucible_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     settings.current.cache_clear()
     yield home
     settings.current.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def log_for_the_next_test() -> Iterator[None]:
+    """A test that sets the process' log up, as commands do, leaves no level for the next."""
+    yield
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger(_LOGGER).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
