@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from commandline import PATIENCE_SECONDS, at_home
+from crucible_infra import settings
 from model_server import ModelServer, Ollama
 
 CODE = "export const f = () => 1;\n"
@@ -53,7 +54,10 @@ def desk(
     request: pytest.FixtureRequest, server: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Desk:
     if shutil.which("cc") is None or shutil.which("bash") is None:
-        pytest.skip("there is no compiler or no bash")
+        reason = "there is no compiler or no bash"
+        if settings.read(os.environ).is_ci:
+            pytest.fail(reason)
+        pytest.skip(reason)
     home = tmp_path_factory.mktemp("everyday")
     config = home / ".config/codecrucible/config.toml"
     config.parent.mkdir(parents=True)
