@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crucible_tasks.challenge import Challenge, Language, RepositoryTests
@@ -75,7 +77,26 @@ def find_candidates(
 
 
 def _chosen(callers: Sequence[SurveyedTest], place: int | None) -> tuple[str, ...]:
-    """Names of tests that pass: those that call the function themselves and little else first."""
+    """Names of tests that pass: those that call the function themselves and little else first.
+
+    Of those variants of one test that parameters make, a few from all over: its simplest ones look
+    at the same thing.
+    """
     usable = [test for test in callers if test.problem is None and test.seconds < _SLOWEST_SECONDS]
-    ranked = sorted(usable, key=lambda test: (place not in test.direct_calls, len(test.calls)))
+    turns = _turns(test.name for test in usable)
+    ranked = sorted(
+        usable,
+        key=lambda test: (place not in test.direct_calls, turns[test.name], len(test.calls)),
+    )
     return tuple(test.name for test in ranked[:_MOST_TESTS])
+
+
+def _turns(names: Iterable[str]) -> dict[str, int]:
+    """Which of its test's variants each is, in an order that is none of theirs."""
+    seen: Counter[str] = Counter()
+    turns = {}
+    for name in sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        test = name.partition("[")[0]
+        turns[name] = seen[test]
+        seen[test] += 1
+    return turns
