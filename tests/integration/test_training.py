@@ -92,7 +92,7 @@ def test_many_long_rows_use_about_the_memory_that_was_foretold(bench: Bench) -> 
     many = replace(RECIPE, max_steps=1, batch=24, micro_batch=24, sequence_tokens=512)
     assert bench.host.run(bench.job("many", many)) == 0, bench.said("many")
 
-    assert _check_memory(bench, "many") > 0.8
+    assert _check_memory(bench, "many") > 0.7
 
 
 def _check_memory(bench: Bench, name: str) -> float:
@@ -316,6 +316,19 @@ def test_the_need_of_a_large_model_is_known_without_loading_it(bench: Bench) -> 
     # a mask of 4096 x 4096 numbers is kept for each of 28 layers
     assert 20 < lora["row"] < 30
     assert lora["row_checkpointed"] < lora["row"] / 8
+
+
+def test_a_corpus_too_small_for_its_steps_is_cautioned_with_the_figures(bench: Bench) -> None:
+    def said(rows: int, max_steps: int | None) -> list[str]:
+        found: list[str] = bench.host.call("cautions", rows, max_steps)
+        return found
+
+    (many,), (few,) = said(20, 100), said(4, None)
+
+    assert many.startswith("little to train on: 20 rows (2,000 tokens) come 20 times each in 100")
+    assert many.endswith("learned by heart; add files, or set max_steps: 50")
+    assert few.startswith("little to train on: 4 rows (400 tokens) make 3 steps of 4, which change")
+    assert said(20, 50) == said(20, 3) == said(20, None) == []
 
 
 def _start_gang(bench: Bench, places: list[Place]) -> list[int]:

@@ -8,8 +8,8 @@ Python and the libraries hold already is part of the figure, because the same me
 is measured rather than guessed. So is what the C library's heap keeps of what was given back to it.
 
 GiB foretold and used by the toy on one CPU host, by rows and tokens of a row:
-2 x 256: 0.54, 0.52 · 1 x 1,024: 0.60, 0.56 · 8 x 512: 0.88, 0.87 · 8 x 1,024: 1.12, 1.13 ·
-4 x 2,048: 1.21, 1.22 · 8 x 1,024 recomputed: 0.72, 0.78.
+2 x 256: 0.54, 0.54 · 1 x 1,024: 0.59, 0.56 · 8 x 512: 0.87, 0.86 · 8 x 1,024: 1.11, 1.12 ·
+4 x 2,048: 1.21, 1.19 · 8 x 1,024 recomputed: 0.72, 0.76.
 
 Compared with a GPU's own count it has not been yet: tests/performance/finetune_throughput.py does.
 """
