@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -48,9 +48,13 @@ def find_candidates(
 ) -> Iterator[Candidate | Uncalled]:
     """One for each function, in their order."""
     places = {(each.path, each.line, each.name): n for n, each in enumerate(survey.functions)}
+    callers_of: defaultdict[int | None, list[SurveyedTest]] = defaultdict(list)
+    for test in survey.tests:
+        for called in test.calls:
+            callers_of[called].append(test)
     for function in functions:
         place = places.get((function.path, function.first_line, function.qualified_name))
-        callers = [test for test in survey.tests if place in test.calls]
+        callers = callers_of[place]
         chosen = _chosen(callers, place)
         if place is None or not chosen:
             yield Uncalled(function, FAILING if callers else UNCALLED)
