@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config
 
 from crucible_tasks.corpus.corpus import Part, decode
 from crucible_tasks.recipe import Method, Recipe
 from crucible_workers.trainer import memory
+from crucible_workers.trainer.packing import schedule
 from crucible_workers.trainer.pieces import cut
+from crucible_workers.trainer.preparation import caution
 from crucible_workers.trainer.tokenising import Tokens
 
 for _module in ("training", "failures"):
@@ -61,6 +64,13 @@ def seven_billion(method: str) -> dict[str, float]:
         "row": found.need.row / 2**30,
         "row_checkpointed": found.need.row_checkpointed / 2**30,
     }
+
+
+def cautions(rows: int, max_steps: int | None) -> list[str]:
+    """What is said of that many rows of 100 tokens, trained in steps of 4."""
+    recipe = Recipe(max_steps=max_steps, batch=4)
+    found = Dataset.from_dict({"seq_lengths": [[100]] * rows})
+    return list(caution(rows, 100 * rows, schedule(found, recipe), recipe))
 
 
 def pieces(base: str, text: str, budget: int) -> list[Any]:

@@ -88,6 +88,11 @@ class FineTuneInfo:
         return self.state not in (FineTuneState.PLANNED, FineTuneState.RUNNING)
 
     @property
+    def can_go_on(self) -> bool:
+        """Whether resuming it gets a model: it was stopped, killed or has failed."""
+        return self.is_over and self.state != FineTuneState.FINISHED
+
+    @property
     def is_resting(self) -> bool:
         """Whether no worker has it."""
         return self.row.sent_at is None

@@ -127,6 +127,10 @@ class AdapterRecord:
     held_out_files: tuple[HeldOutFile, ...] = ()
 
 
+#: how a note begins that must not be missed among what a training says of itself
+CAUTION = "little to train on: "
+
+
 class FineTuneState(StrEnum):
     """Where a fine-tune stands."""
 

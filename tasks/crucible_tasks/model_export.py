@@ -56,6 +56,8 @@ class ExportJob:
     numbers: Numbers = Numbers.F16
     #: whether only the adapter is written
     adapter_only: bool = False
+    #: what a GGUF file is called after; None where the spec says it
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

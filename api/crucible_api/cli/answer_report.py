@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from crucible_api.cli.asking_options import Asking
 from crucible_api.cli.harmless import harmless
 from crucible_api.cli.output import Voice
+from crucible_api.cli.registered_names import with_names
 from crucible_tasks.completion import Finish
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def tell(voice: Voice, asking: Asking, request: AnswerRequest, told: ToldAnswer)
     if is_plain and _has_prose_around_code(told.text):
         voice.talk("the answer has prose around its code; -x prints the code only")
     if asking.shows_usage:
-        voice.announce(usage(told.end, request.seed))
+        voice.announce(with_names(usage(told.end, request.seed)))
 
 
 def usage(end: AnswerEnd, seed: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from crucible_api.cli.chat_talk import Talk
 from crucible_api.cli.harmless import harmless
 from crucible_api.cli.output import Voice
+from crucible_api.cli.registered_names import with_names
 from crucible_infra.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -141,13 +142,13 @@ class Commands:
 
             self._talk.change_model(open_model(words, self._voice))
         identity = self._talk.answerer.identity()
-        self._voice.announce(f"{identity.spec} on {identity.server}")
+        self._voice.announce(f"{with_names(identity.spec)} on {identity.server}")
 
     def _bench(self, words: str) -> None:
         dataset, *rest = _split(words) or [_DATASET]
         if rest:
             raise InvalidInput("/bench takes one dataset", hint="crucible benchmark takes more")
-        spec = self._talk.answerer.identity().spec
+        spec = with_names(self._talk.answerer.identity().spec)
         self._voice.talk(f"crucible benchmark -m {spec} -d {dataset} --limit {_LIMIT}")
         # a process of its own: its workers, its signals and its failures are not the chat's
         words_of = ("benchmark", "-m", spec, "-d", dataset, "--limit", _LIMIT)

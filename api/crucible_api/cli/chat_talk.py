@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crucible_api.cli.chat_screen import open_screen
 from crucible_api.cli.output import Voice
+from crucible_api.cli.registered_names import with_names
 from crucible_api.cli.told_answer import ToldAnswer
 from crucible_infra.errors import CrucibleError
 from crucible_infra.settings import current
@@ -95,7 +96,7 @@ class Talk:
         if end.finish is Finish.LENGTH:
             self._voice.warn("the answer was cut off at its limit; --max-tokens raises it")
         if self.answerer.identity().server == ROUTER:
-            self._voice.talk(f"({end.model.spec})")
+            self._voice.talk(f"({with_names(end.model.spec)})")
 
     def _log(self, request: AnswerRequest, told: ToldAnswer, asked_at: float, why: str) -> None:
         if not self._is_logged:

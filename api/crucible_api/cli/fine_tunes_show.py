@@ -52,6 +52,8 @@ def command(voice: Voice, *, name: str, with_steps: bool) -> None:
         return
     _show(info, steps if with_steps else _some(steps), voice)
     conclusion.show(runs, info, proof, voice)
+    if info.can_go_on:
+        voice.talk(f"go on: crucible fine-tunes resume {info.row.name}")
 
 
 def _show(info: FineTuneInfo, steps: Sequence[StepRow], voice: Voice) -> None:

@@ -10,6 +10,7 @@ import click
 
 from crucible_api.cli import options
 from crucible_api.cli.output import Voice
+from crucible_api.cli.registered_names import with_names
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -56,5 +57,5 @@ def _told(found: Conversation) -> str:
 def _exchange(each: ExchangeRow) -> str:
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.asked_at))
     ended = "" if each.finish == "stop" else f", {each.finish}"
-    who = f"--- {each.model}, seed {each.seed}, {each.seconds:.1f} s{ended}"
+    who = f"--- {with_names(each.model)}, seed {each.seed}, {each.seconds:.1f} s{ended}"
     return f"--- you, {moment}\n{each.prompt.rstrip()}\n\n{who}\n{each.answer.rstrip()}"

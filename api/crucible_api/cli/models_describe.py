@@ -10,6 +10,7 @@ import click
 
 from crucible_api.cli import options
 from crucible_api.cli.output import Column, Voice
+from crucible_api.cli.registered_names import with_names
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _tell_router(models: Sequence[ModelIdentity], voice: Voice) -> None:
 
     for router in (router_in(model.spec) for model in models):
         if router is not None:
-            voice.answer(f"\n{router.label} is a {describe(router)}")
+            voice.answer(f"\n{router.label} is a {with_names(describe(router))}")
 
 
 def _registered() -> list[ModelIdentity]:

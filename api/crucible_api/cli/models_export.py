@@ -10,6 +10,7 @@ import click
 
 from crucible_api.cli import options
 from crucible_api.cli.output import Voice
+from crucible_api.cli.registered_names import with_names
 from crucible_infra.errors import CrucibleError, InvalidInput
 
 if TYPE_CHECKING:
@@ -79,8 +80,10 @@ def command(
     from crucible_tasks.model_spec import normalise_url
 
     _check(target, output, tag, url, is_adapter_only=adapter_only)
+    weights = _weights(model)
+    name = with_names(weights)
     job = ExportJob(
-        model=_weights(model),
+        model=weights,
         target=Target(target),
         output=output,
         tag=tag,
@@ -88,6 +91,7 @@ def command(
         base=base,
         numbers=Numbers(numbers),
         adapter_only=adapter_only,
+        name=None if name == weights else name.partition("?")[0],
     )
     voice.talk("loading the weights; this can take minutes")
     report = _exported(job)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli.output import Column, Voice, percent
+from crucible_api.cli.registered_names import with_names
 
 if TYPE_CHECKING:
     from crucible_api.reports import Alone, Cost, MemberPart, Routing
@@ -32,7 +33,7 @@ def show(routing: Routing, voice: Voice) -> None:
         rows.append(
             [
                 one.role,
-                one.model,
+                with_names(one.model),
                 _share(one.answered, routing.completions),
                 str(one.draws),
                 _tokens(one.cost.completion_tokens),

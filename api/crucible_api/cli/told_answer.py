@@ -8,6 +8,7 @@ from typing import cast
 
 from crucible_api.cli.output import plural
 from crucible_api.cli.plain_screen import Screen
+from crucible_api.cli.registered_names import with_names
 from crucible_api.cli.status_line import StatusLine
 from crucible_tasks.answering import AnswerEnd, AnswerEvent, Restarted
 
@@ -62,7 +63,7 @@ class ToldAnswer:
             self._length = 0
             self._reasoning.clear()
             self._wipe_waiting()
-            self._screen.restart(event.reason)
+            self._screen.restart(with_names(event.reason))
         elif event.is_reasoning:
             self._reasoning.append(event.text)
             self._screen.think(event.text)

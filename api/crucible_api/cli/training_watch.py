@@ -30,6 +30,7 @@ _USAGE = 2
 def follow(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> FineTuneInfo:
     """Show a training's progress until it is over. Raises what has ended it."""
     from crucible_tasks.embedded import raise_if_full
+    from crucible_tasks.fine_tuning import CAUTION
 
     last, notes, told, waits = -1, 0, 0, None
     pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
@@ -37,7 +38,10 @@ def follow(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> FineTuneIn
         while True:
             info = fine_tunes.info(fine_tune_id)
             for note in info.row.notes[notes:]:
-                meter.say(f"  {note}")
+                if note.startswith(CAUTION):
+                    meter.warn(note)
+                else:
+                    meter.say(f"  {note}")
             notes = len(info.row.notes)
             if info.row.failures > told and not info.is_over:
                 meter.warn(f"{info.row.reason}; it is tried again")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crucible_tasks.challenge import Challenge, Language, RepositoryTests
@@ -46,9 +48,13 @@ def find_candidates(
 ) -> Iterator[Candidate | Uncalled]:
     """One for each function, in their order."""
     places = {(each.path, each.line, each.name): n for n, each in enumerate(survey.functions)}
+    callers_of: defaultdict[int | None, list[SurveyedTest]] = defaultdict(list)
+    for test in survey.tests:
+        for called in test.calls:
+            callers_of[called].append(test)
     for function in functions:
         place = places.get((function.path, function.first_line, function.qualified_name))
-        callers = [test for test in survey.tests if place in test.calls]
+        callers = callers_of[place]
         chosen = _chosen(callers, place)
         if place is None or not chosen:
             yield Uncalled(function, FAILING if callers else UNCALLED)
@@ -75,7 +81,26 @@ def find_candidates(
 
 
 def _chosen(callers: Sequence[SurveyedTest], place: int | None) -> tuple[str, ...]:
-    """Names of tests that pass: those that call the function themselves and little else first."""
+    """Names of tests that pass: those that call the function themselves and little else first.
+
+    Of those variants of one test that parameters make, a few from all over: its simplest ones look
+    at the same thing.
+    """
     usable = [test for test in callers if test.problem is None and test.seconds < _SLOWEST_SECONDS]
-    ranked = sorted(usable, key=lambda test: (place not in test.direct_calls, len(test.calls)))
+    turns = _turns(test.name for test in usable)
+    ranked = sorted(
+        usable,
+        key=lambda test: (place not in test.direct_calls, turns[test.name], len(test.calls)),
+    )
     return tuple(test.name for test in ranked[:_MOST_TESTS])
+
+
+def _turns(names: Iterable[str]) -> dict[str, int]:
+    """Which of its test's variants each is, in an order that is none of theirs."""
+    seen: Counter[str] = Counter()
+    turns = {}
+    for name in sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        test = name.partition("[")[0]
+        turns[name] = seen[test]
+        seen[test] += 1
+    return turns

@@ -11,6 +11,7 @@ import pytest
 from crucible_api.cli.answering_model import chosen_spec
 from crucible_api.cli.model_choice import resolved
 from crucible_api.cli.output import Voice
+from crucible_api.cli.registered_names import with_names
 from crucible_api.fine_tunes import FineTunePlan, open_fine_tunes
 from crucible_infra import settings
 from crucible_infra.database.adapters import AdapterRow, insert_adapter
@@ -57,3 +58,21 @@ def test_a_configured_router_goes_before_a_fine_tune_of_its_name(crucible_home: 
 def test_looking_for_a_name_makes_no_database(crucible_home: Path) -> None:
     assert chosen_spec("hybrid", Voice()) == "hybrid"
     assert list(crucible_home.iterdir()) == []
+
+
+def test_people_read_a_fine_tunes_name_where_a_text_has_its_spec(crucible_home: Path) -> None:
+    (crucible_home / "config.toml").write_text(CONFIGURED)
+    unknown = f"seed 3; hf:artifact:{'2' * 64}"
+    assert with_names(unknown) == unknown
+    assert not settings.current().database_file.exists()
+    register("trained")
+
+    spec = chosen_spec("mine", Voice())
+    assert with_names(f"fast {spec}, then quality {spec}?style=base on no_code") == (
+        "fast trained, then quality trained?style=base on no_code"
+    )
+    assert with_names(unknown) == unknown
+    # a name that the configuration has for something else leads elsewhere
+    (crucible_home / "config.toml").write_text(CONFIGURED.replace("models.mine", "models.trained"))
+    settings.current.cache_clear()
+    assert with_names(spec) == spec

@@ -78,3 +78,20 @@ def test_not_every_test_of_a_much_used_function_is_kept() -> None:
     assert isinstance(f, Candidate)
     assert isinstance(f.challenge.tests, RepositoryTests)
     assert f.challenge.tests.tests == tuple(f"test {n}" for n in range(20))
+
+
+def test_of_one_tests_variants_a_few_from_all_over_are_kept_and_each_test_has_its_turn() -> None:
+    variants = [f"test_many[{n:02}]" for n in range(50)]
+    f, _ = _only(
+        *(SurveyedTest(name, None, 0.1, (0,), (0,)) for name in variants),
+        SurveyedTest("test_other", None, 0.1, (0, 1), (0,)),
+    )
+
+    assert isinstance(f, Candidate)
+    assert isinstance(f.challenge.tests, RepositoryTests)
+    chosen = f.challenge.tests.tests
+    assert "test_other" in chosen[:2]
+    places = sorted(variants.index(name) for name in chosen if name != "test_other")
+    assert len(places) == 19
+    assert places[0] < 10
+    assert places[-1] >= 40

@@ -144,13 +144,15 @@ def test_a_gguf_file_describes_the_model_and_its_tokens(
 
 
 def test_an_adapter_becomes_a_gguf_adapter(spec: str, adapter: Path, tmp_path: Path) -> None:
-    report = exported(spec, "gguf", tmp_path / "out", adapter_only=True)
+    report = exported(spec, "gguf", tmp_path / "out", adapter_only=True, name="my-orchard")
     reader = gguf.GGUFReader(report.made)
     tensors = {tensor.name: tensor.data for tensor in reader.tensors}
     own = load_file(adapter / "adapter_model.safetensors")
     at = "base_model.model.model.layers.1.mlp.down_proj"
 
     assert report.way == "adapter, as GGUF"
+    assert report.made == str(tmp_path / "out" / "my-orchard-lora.gguf")
+    assert reader.fields["general.name"].contents() == "my-orchard"
     assert reader.fields["general.type"].contents() == "adapter"
     assert reader.fields["adapter.lora.alpha"].contents() == 8
     assert np.array_equal(tensors["blk.1.ffn_down.weight.lora_a"], own[f"{at}.lora_A.weight"])

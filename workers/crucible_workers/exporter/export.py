@@ -44,9 +44,9 @@ def export(job: ExportJob) -> ExportReport:
         if job.target is Target.SAFETENSORS:
             report = _to_safetensors(job, spec, directory)
         elif job.adapter_only:
-            report = _to_adapter(spec, directory / _file_name(spec, "lora"))
+            report = _to_adapter(job, spec, directory / f"{_name(job, spec)}-lora.gguf")
         else:
-            report = _to_gguf(job, spec, directory / _file_name(spec, job.numbers))
+            report = _to_gguf(job, spec, directory / f"{_name(job, spec)}-{job.numbers}.gguf")
     # it has its own name by now
     return replace(report, made=str(Path(job.output) / report.made))
 
@@ -60,11 +60,11 @@ def _to_safetensors(job: ExportJob, spec: ModelSpec, directory: Path) -> ExportR
     return ExportReport(way=way, spec=again, parity=check)
 
 
-def _to_adapter(spec: ModelSpec, path: Path) -> ExportReport:
+def _to_adapter(job: ExportJob, spec: ModelSpec, path: Path) -> ExportReport:
     base, adapter = locate(spec.name), _adapter(spec)
     # that they belong to each other
     describe(spec)
-    gguf_adapter.write_adapter(adapter, base, path, _name(spec))
+    gguf_adapter.write_adapter(adapter, base, path, _name(job, spec))
     check = _checked(gguf_adapter.read_adapter_back(adapter, base, path))
     note = "use it with its base: llama-server --model BASE.gguf --lora FILE"
     return ExportReport(way="adapter, as GGUF", made=path.name, parity=check, notes=(note,))
@@ -73,16 +73,16 @@ def _to_adapter(spec: ModelSpec, path: Path) -> ExportReport:
 def _to_gguf(job: ExportJob, spec: ModelSpec, path: Path) -> ExportReport:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".merged-") as folder:
         merged = merge(spec, Path(folder) / "model", parity.PROMPTS, parity.LIMIT)
-        check, notes = _write_gguf(Path(folder) / "model", path, job.numbers, merged)
+        check, notes = _write_gguf(job, Path(folder) / "model", path, merged)
     way = f"{'adapter merged, ' if spec.adapter else ''}as GGUF {job.numbers}"
     return ExportReport(way=way, made=path.name, parity=check, notes=notes)
 
 
 def _write_gguf(
-    model: Path, path: Path, numbers: Numbers, merged: Merged
+    job: ExportJob, model: Path, path: Path, merged: Merged
 ) -> tuple[Parity, tuple[str, ...]]:
-    gguf_model.write_gguf(model, path, numbers, merged.identity.name)
-    check = _checked(gguf_model.read_back(model, path, numbers), least=1.0)
+    gguf_model.write_gguf(model, path, job.numbers, job.name or merged.identity.name)
+    check = _checked(gguf_model.read_back(model, path, job.numbers), least=1.0)
     if parity.has_llama_cpp():
         tokens = describe(ModelSpec(ModelKind.HF, str(model))).tokens
         return _checked(parity.of_llama_cpp(path, merged.said, tokens)), ()
@@ -171,7 +171,7 @@ def _onto_base(job: ExportJob, spec: ModelSpec, server: OllamaServer, folder: Pa
     config = read_json(base / CONFIG)
     server.check_base(job.base, layout_of(config).name, config)
     path = folder / "adapter.gguf"
-    gguf_adapter.write_adapter(adapter, base, path, _name(spec))
+    gguf_adapter.write_adapter(adapter, base, path, _name(job, spec))
     assert job.tag is not None
     server.create(Creation(job.tag, path, base=job.base))
     said = answers(spec, parity.PROMPTS, parity.LIMIT)
@@ -182,7 +182,7 @@ def _whole(job: ExportJob, spec: ModelSpec, server: OllamaServer, folder: Path) 
     """The merged weights as a model of their own."""
     model, path = folder / "model", folder / "model.gguf"
     merged = merge(spec, model, parity.PROMPTS, parity.LIMIT)
-    _, notes = _write_gguf(model, path, job.numbers, merged)
+    _, notes = _write_gguf(job, model, path, merged)
     weights = describe(ModelSpec(ModelKind.HF, str(model)))
     template, note = _template(weights, merged)
     assert job.tag is not None
@@ -237,12 +237,8 @@ def _adapter(spec: ModelSpec) -> Path:
     return locate(spec.adapter)
 
 
-def _name(spec: ModelSpec) -> str:
-    return Path(spec.adapter or spec.name).name.replace(":", "-")
-
-
-def _file_name(spec: ModelSpec, kind: str) -> str:
-    return f"{_name(spec)}-{kind}.gguf"
+def _name(job: ExportJob, spec: ModelSpec) -> str:
+    return Path(job.name or spec.adapter or spec.name).name.replace(":", "-")
 
 
 @contextmanager

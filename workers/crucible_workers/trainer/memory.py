@@ -5,8 +5,11 @@ goes forward. What autograd would keep for the way back is counted storage by st
 holds for any architecture that transformers has. On top come the weights, their gradients and
 Adam's two averages, the tiles of the head, and what CUDA itself takes. Where there is no GPU, what
 Python and the libraries hold already is part of the figure, because the same memory holds both; it
-is measured rather than guessed. On one CPU host the toy's recipe was foretold 0.62 GiB and used
-0.62; with eight rows of 1,024 tokens at once it was 0.86 and 1.16, so a margin is wise there.
+is measured rather than guessed. So is what the C library's heap keeps of what was given back to it.
+
+GiB foretold and used by the toy on one CPU host, by rows and tokens of a row:
+2 x 256: 0.54, 0.54 · 1 x 1,024: 0.59, 0.56 · 8 x 512: 0.87, 0.86 · 8 x 1,024: 1.11, 1.12 ·
+4 x 2,048: 1.21, 1.19 · 8 x 1,024 recomputed: 0.72, 0.76.
 
 Compared with a GPU's own count it has not been yet: tests/performance/finetune_throughput.py does.
 """
@@ -32,7 +35,7 @@ from crucible_infra.errors import InvalidInput, NotEnoughMemory
 from crucible_tasks.recipe import Choice, Method, Recipe
 from crucible_workers.trainer.adapting import adapter_shape
 from crucible_workers.trainer.failures import LESS_MEMORY
-from crucible_workers.trainer.weights import computes_in_bfloat16, weights_dtype
+from crucible_workers.trainer.weights import attention, computes_in_bfloat16, weights_dtype
 from crucible_workers.trainer.work import Work, work_of
 
 _GIB = 2**30
@@ -46,8 +49,18 @@ _QUANTISED_BYTES = 0.516
 #: cuBLAS' workspace, the context, and what the allocator cannot use
 _CUDA_BYTES = int(0.75 * _GIB)
 
-#: tokens and words of a tile of TRL's head, which holds float32 logits, twice
-_HEAD_TILE = 4096 * 4096 * 4 * 2
+#: tokens and words of a tile of TRL's head
+_TILE_TOKENS, _TILE_WORDS = 4096, 16_384
+
+#: float32 copies of a tile where torch makes its gradient step by step, for want of Triton
+_TILE_COPIES = 7
+
+#: what libraries take of a host's memory once the training has begun
+_LATE_BYTES = int(0.11 * _GIB)
+
+#: what the heap takes for each byte of what comes and goes: it keeps holes of less than 32 MiB, so
+#: models whose layers are larger are foretold more than they use
+_HEAP_SHARE = 1.6
 
 #: what is left to everybody else on a host without a GPU
 _CPU_SHARE = 0.9
@@ -68,12 +81,25 @@ class Need:
     row: int
     #: of one row, where only each layer's input is kept
     row_checkpointed: int
+    #: of one row, of one layer
+    layer: int
+    #: of the head, for each token of a tile
+    head: int
+    #: of one row
+    tokens: int
     overhead: int
+    #: what is taken for each byte of what comes and goes
+    share: float = 1.0
 
     def total(self, micro_batch: int, *, is_checkpointed: bool) -> int:
         """The peak with this many rows at once."""
         row = self.row_checkpointed if is_checkpointed else self.row
-        return self.weights + self.optimizer + micro_batch * row + self.overhead
+        # the way back begins at the head; then one layer's gradients come on top, and where it is
+        # made again what it keeps as well
+        head = self.head * min(micro_batch * self.tokens, _TILE_TOKENS)
+        layer = self.layer * micro_batch * (2 if is_checkpointed else 1)
+        passing = int((micro_batch * row + max(head, layer)) * self.share)
+        return self.weights + self.optimizer + passing + self.overhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +122,12 @@ class Rehearsal:
 
 def rehearse(config: Any, recipe: Recipe, device: torch.device) -> Rehearsal:
     """Build the model without its bytes and send one row through it."""
-    is_half = computes_in_bfloat16(recipe, device)
+    is_half, has_gpu = computes_in_bfloat16(recipe, device), device.type == "cuda"
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(
-            config, dtype=weights_dtype(recipe, device), attn_implementation=_ATTENTION
+            config,
+            dtype=weights_dtype(recipe, device),
+            attn_implementation=_REHEARSED + attention(device),
         )
         shape = adapter_shape(recipe)
         if shape is not None:
@@ -114,10 +142,13 @@ def rehearse(config: Any, recipe: Recipe, device: torch.device) -> Rehearsal:
     need = Need(
         sum(_bytes(weight, recipe) for weight in model.parameters()),
         _OPTIMIZER_BYTES * sum(w.numel() for w in model.parameters() if w.requires_grad),
-        # on the way back one layer's gradients come on top
-        kept.total + kept.total // layers,
-        inputs + 2 * kept.total // layers,
-        _HEAD_TILE + (_CUDA_BYTES if device.type == "cuda" else resident_bytes()),
+        kept.total,
+        inputs,
+        kept.total // layers,
+        _head_bytes(config, device, is_half=is_half),
+        recipe.sequence_tokens,
+        _CUDA_BYTES if has_gpu else resident_bytes() + _LATE_BYTES,
+        1.0 if has_gpu else _HEAP_SHARE,
     )
     return Rehearsal(need, work_of(model, config, device))
 
@@ -178,6 +209,17 @@ def _host_bytes() -> Iterator[int]:
             yield int(text)
 
 
+def _head_bytes(config: Any, device: torch.device, *, is_half: bool) -> int:
+    """Of a token in a tile of TRL's head, when its gradient is made; float32 is added up in."""
+    number = 2 if is_half else 4
+    gradient = 4 * config.hidden_size
+    if device.type == "cuda":
+        return _TILE_WORDS * number + gradient
+    # memory of the host is taken when it is written to, and torch's copies are of what is there
+    words = min(_TILE_WORDS, config.vocab_size)
+    return words * (number + 4 * _TILE_COPIES) + gradient
+
+
 def _bytes(weight: torch.nn.Parameter, recipe: Recipe) -> int:
     if recipe.method is Method.QLORA and weight.dim() == 2 and not weight.requires_grad:
         return int(weight.numel() * _QUANTISED_BYTES)
@@ -235,16 +277,29 @@ class _Flash(torch.autograd.Function):
         return output
 
 
-def _attend(
-    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **__: Any
-) -> tuple[torch.Tensor, None]:
-    del module
-    output: torch.Tensor = _Flash.apply(query, key, value)
-    return output.transpose(1, 2).contiguous(), None
-
-
-#: the name transformers knows the rehearsal's attention by
-_ATTENTION = "crucible_rehearsal"
+#: followed by the attention that is rehearsed, the name that transformers knows ours by
+_REHEARSED = "crucible_rehearsal_"
 
 _register: Callable[[str, Any], None] = ALL_ATTENTION_FUNCTIONS.register
-_register(_ATTENTION, _attend)
+
+
+def _attention_of(name: str) -> Callable[..., tuple[torch.Tensor, None]]:
+    is_masked = not name.startswith("flash")
+
+    def attend(
+        module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, None]:
+        del module
+        kept = [query, key, value]
+        if is_masked:
+            # what keeps the pieces of a row apart, which every layer makes numbers of for itself
+            shape = (len(query), 1, query.shape[-2], key.shape[-2])
+            kept.append(torch.empty(shape, dtype=query.dtype, device=query.device))
+        output: torch.Tensor = _Flash.apply(*kept)
+        return output.transpose(1, 2).contiguous(), None
+
+    return attend
+
+
+for _name in ("sdpa", "flash_attention_2"):
+    _register(_REHEARSED + _name, _attention_of(_name))

@@ -6,6 +6,10 @@ positions. With an attention mask, or with a cache, they would see each other wi
 The order of all steps is laid out before the first one: every row comes once before any comes
 again, each step has exactly as many rows as the recipe says, and a resumed process needs to know
 no more than the number of its step.
+
+Batches have few widths. For each one it has not seen, the library that multiplies on CPUs makes
+itself programs, and keeps them: with as many widths as steps, forty steps of the toy took 0.5 GiB
+more, and a third more CPU time.
 """
 
 from __future__ import annotations
@@ -25,6 +29,9 @@ from crucible_tasks.recipe import Recipe
 from crucible_workers.trainer.examples import IGNORED, Example
 
 disable_progress_bars()
+
+#: at most so many widths; what is padded for it is less than this share of a row
+_WIDTHS = 8
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
@@ -77,8 +84,8 @@ def schedule(rows: Dataset, recipe: Recipe) -> Schedule:
     )
 
 
-def collator(padding: int, attention: str) -> Collate:
-    """What makes a batch of rows, for this attention.
+def collator(padding: int, attention: str, sequence_tokens: int) -> Collate:
+    """What makes a batch of rows of at most so many tokens, for this attention.
 
     Flash attention takes one long row and the places where pieces begin. Given several rows it
     would let the pieces of each see each other.
@@ -86,18 +93,21 @@ def collator(padding: int, attention: str) -> Collate:
     if attention.startswith("flash"):
         found: Collate = DataCollatorForLanguageModeling(padding, padding_free=True)
         return found
-    return Collator(padding)
+    return Collator(padding, sequence_tokens)
 
 
 class Collator:
     """Rows to one batch of a common width; pieces begin at position 0."""
 
-    def __init__(self, padding: int) -> None:
+    def __init__(self, padding: int, sequence_tokens: int) -> None:
         self._padding = padding
+        self._most = sequence_tokens
+        self._step = -(-sequence_tokens // _WIDTHS)
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Stack the rows; a first token has nothing before it to be told from."""
-        width = max(len(row["input_ids"]) for row in rows)
+        longest = max(len(row["input_ids"]) for row in rows)
+        width = min(self._most, -(-longest // self._step) * self._step)
         ids = torch.full((len(rows), width), self._padding)
         labels = torch.full((len(rows), width), IGNORED)
         # what is padded is a piece of its own

@@ -17,7 +17,8 @@ from accelerate import PartialState
 
 from crucible_infra.errors import InvalidInput
 from crucible_tasks.corpus.corpus import Corpus, decode
-from crucible_tasks.fine_tuning import TrainingJob
+from crucible_tasks.fine_tuning import CAUTION, TrainingJob
+from crucible_tasks.recipe import Recipe
 from crucible_workers.trainer.examples import Example, Examples, build_examples
 from crucible_workers.trainer.gathering import told_by_all
 from crucible_workers.trainer.memory import Plan, available_bytes, plan, rehearse
@@ -27,6 +28,9 @@ from crucible_workers.trainer.weights import Base, find_base
 from crucible_workers.trainer.work import Work
 
 _GIB = 2**30
+
+#: how often a row may come before it is learned by heart, and steps that change anything
+_MOST_ROUNDS, _LEAST_STEPS = 10, 10
 
 #: how long a member waits for the others: loading 70 billion weights from a slow disk takes so long
 _PATIENCE_SECONDS = 600
@@ -104,7 +108,7 @@ def prepare(job: TrainingJob) -> Preparation:
         steps,
         memory_plan,
         rehearsal.work,
-        tuple(_notes(examples, steps, memory_plan, rows)),
+        tuple(_notes(examples, steps, memory_plan, rows, recipe)),
     )
 
 
@@ -137,10 +141,29 @@ def _decoded(path: str, content: bytes) -> Corpus:
         raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
 
 
-def _notes(examples: Examples, steps: Schedule, memory: Plan, rows: Any) -> Iterator[str]:
+def caution(rows: int, tokens: int, steps: Schedule, recipe: Recipe) -> Iterator[str]:
+    """What is to be said where the corpus is too small for the steps, or gives too few of them."""
+    rounds = steps.steps * steps.batch / rows
+    if rounds > _MOST_ROUNDS:
+        most = max(1, _MOST_ROUNDS * rows // steps.batch)
+        yield (
+            f"{CAUTION}{rows:,} rows ({tokens:,} tokens) come {rounds:,.0f} times each in "
+            f"{steps.steps:,} steps, and are learned by heart; add files, or set max_steps: {most}"
+        )
+    elif recipe.max_steps is None and steps.steps < _LEAST_STEPS:
+        yield (
+            f"{CAUTION}{rows:,} rows ({tokens:,} tokens) make {steps.steps:,} steps of "
+            f"{steps.batch}, which change hardly anything; add files, or lower batch"
+        )
+
+
+def _notes(
+    examples: Examples, steps: Schedule, memory: Plan, rows: Any, recipe: Recipe
+) -> Iterator[str]:
     yield from examples.notes
     used = sum(len(row) for row in rows["input_ids"])
     yield f"{len(rows):,} rows of {used / len(rows):,.0f} tokens, {steps.steps:,} steps"
+    yield from caution(len(rows), used, steps, recipe)
     saved = "recomputed" if memory.is_checkpointed else "kept"
     yield (
         f"{memory.micro_batch} rows at once, activations {saved}: about "

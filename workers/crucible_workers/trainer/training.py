@@ -88,7 +88,9 @@ class _Training:
         self._stop = stop
         self._output = Path(job.output)
         self._identity = prepared.identity(job)
-        self._collate = collator(prepared.tokens.padding, attention(prepared.gang.device))
+        self._collate = collator(
+            prepared.tokens.padding, attention(prepared.gang.device), job.recipe.sequence_tokens
+        )
         self._held_out = (
             HeldOut(prepared.held_out_rows, prepared.held_out, self._collate)
             if prepared.held_out_rows is not None

@@ -56,10 +56,11 @@ class Suite:
 
     def collect(self) -> None:
         """Collect every test and serve; returns only when nothing could be collected."""
+        os.chdir(self.root)
+        # before pytest, which imports packages that may be the repository's own
+        sys.path[:0] = self.roots
         import pytest
 
-        os.chdir(self.root)
-        sys.path[:0] = self.roots
         pytest.main([*_ARGUMENTS, f"--rootdir={self.root}"], plugins=[self, _hooks(self)])
 
     def pytest_collectreport(self, report: Any) -> None:

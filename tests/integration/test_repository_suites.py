@@ -1,0 +1,44 @@
+"""Collecting a repository's tests: what is imported is the repository's own."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from crucible_infra import settings
+from crucible_tasks.repository.snapshot import Snapshot
+from crucible_workers.sandbox.prisons import Cell
+from crucible_workers.sandbox.repositories import find_repository, keep_archive
+from crucible_workers.sandbox.repository_slot import open_suite
+from crucible_workers.sandbox.runtime import find_runtime
+from small_repository import pytest_alone
+
+_TEST = b"import iniconfig\n\ndef test_own():\n    assert iniconfig.OWN\n"
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Pytest and what it imports, beside a home."""
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    settings.current.cache_clear()
+    (tmp_path / "packages").mkdir()
+    yield pytest_alone(tmp_path / "packages")
+    settings.current.cache_clear()
+
+
+def test_of_a_package_that_pytest_imports_the_repositorys_own_is_tested(packages: Path) -> None:
+    installed = Path(sysconfig.get_path("purelib"), "iniconfig")
+    files = {f"iniconfig/{path.name}": path.read_bytes() for path in installed.glob("*.py")}
+    files["iniconfig/__init__.py"] += b"\nOWN = True\n"
+    snapshot = Snapshot({**files, "test_own.py": _TEST})
+    keep_archive(snapshot.archive, snapshot.digest)
+    repository = find_repository(snapshot.digest, [str(packages)])
+
+    prison, names, problems = open_suite(repository, "namespaces", Cell(0, 7), (), find_runtime())
+
+    with closing(prison):
+        assert (names, problems) == (["test_own.py::test_own"], [])
