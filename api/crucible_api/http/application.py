@@ -11,8 +11,10 @@ from crucible_api.http.guard import Guard, Rules
 from crucible_api.http.problems import handle_problems
 from crucible_api.http.services import Services
 from crucible_api.http.v1 import (
+    artifacts,
     comparisons,
     datasets,
+    exports,
     fine_tunes,
     models,
     runs,
@@ -29,6 +31,7 @@ PREFIX = "/api/v1"
 
 _MODULES = (
     runs,
+    exports,
     sweeps,
     selections,
     comparisons,
@@ -36,6 +39,7 @@ _MODULES = (
     datasets,
     workers,
     fine_tunes,
+    artifacts,
     version,
 )
 
