@@ -7,13 +7,16 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import sqlalchemy
 
 import services
 from crucible_infra import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -116,6 +119,28 @@ def node() -> str:
         return services.node_executable()
     except services.ServiceMissing as error:
         _without(error)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real Chromium for the pages of one module."""
+    # costs 0.2 s to import, and few modules look at pages
+    import browser
+
+    try:
+        with browser.chromium() as running:
+            yield running
+    except services.ServiceMissing as error:
+        _without(error)
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """An empty page as wide as a desk, without cookies."""
+    import browser
+
+    with browser.opened(chromium) as empty:
+        yield empty
 
 
 def _without(error: services.ServiceMissing) -> NoReturn:
