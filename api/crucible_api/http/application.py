@@ -1,0 +1,38 @@
+"""The application: the API below /api/v1, its document, and the pages, behind one guard."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from crucible_api import __version__
+from crucible_api.http.guard import Guard, Rules
+from crucible_api.http.problems import handle_problems
+from crucible_api.http.services import Services
+from crucible_api.http.v1 import runs
+from crucible_api.page import runs_page
+from crucible_api.page.rendering import STATIC
+
+#: where version 1 of the API begins
+PREFIX = "/api/v1"
+
+
+def build(services: Services, rules: Rules) -> FastAPI:
+    """The application over these services, for whoever the rules let in."""
+    application = FastAPI(
+        title="codecrucible",
+        version=__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        # their pages load scripts from another host
+        docs_url=None,
+        redoc_url=None,
+    )
+    application.state.services = services
+    handle_problems(application)
+    for module in (runs,):
+        application.include_router(module.router, prefix=PREFIX)
+    for page in (runs_page,):
+        application.include_router(page.router)
+    application.mount("/static", StaticFiles(directory=STATIC), name="static")
+    application.add_middleware(Guard, rules=rules)
+    return application

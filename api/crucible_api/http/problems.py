@@ -1,0 +1,158 @@
+"""Problem documents (RFC 9457): what went wrong, as JSON below /api and as a page elsewhere.
+
+`type` names the error's class in our tree of errors, so that a client raises the same error, with
+the same hint and exit code, as the server would have on its own command line.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from crucible_api.page.rendering import render
+from crucible_infra import log
+from crucible_infra.errors import (
+    BrokerUnavailable,
+    ConversationNotFound,
+    CrucibleError,
+    DiskFull,
+    FineTuneNotFound,
+    InvalidInput,
+    ModelError,
+    NameTaken,
+    NoWorker,
+    RunNotFound,
+    StorageError,
+    UnknownDataset,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+#: the first that fits; every other error of ours is the server's
+_STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
+    (RunNotFound, HTTPStatus.NOT_FOUND),
+    (FineTuneNotFound, HTTPStatus.NOT_FOUND),
+    (ConversationNotFound, HTTPStatus.NOT_FOUND),
+    (UnknownDataset, HTTPStatus.NOT_FOUND),
+    (NameTaken, HTTPStatus.CONFLICT),
+    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ModelError, HTTPStatus.BAD_GATEWAY),
+    (DiskFull, HTTPStatus.INSUFFICIENT_STORAGE),
+    (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (BrokerUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (NoWorker, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+_URN = "urn:codecrucible:"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem document."""
+
+    #: `urn:codecrucible:` and the error's name, or `about:blank` where the status says it all
+    type: str
+    title: str
+    status: int
+    detail: str
+    #: what to do next
+    hint: str | None = None
+
+
+def problem_of(error: CrucibleError) -> Problem:
+    """The document of an error."""
+    status = next(
+        (status for kind, status in _STATUSES if isinstance(error, kind)),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    name = _kebab(type(error).__name__)
+    title = name.replace("-", " ").capitalize()
+    return Problem(f"{_URN}{name}", title, status, error.message, error.hint)
+
+
+def error_of(problem: Problem) -> CrucibleError:
+    """The error that a document stands for; CrucibleError for one this version does not know."""
+    name = problem.type.removeprefix(_URN)
+    kinds = {_kebab(kind.__name__): kind for kind in _tree(CrucibleError)}
+    return kinds.get(name, CrucibleError)(problem.detail, hint=problem.hint)
+
+
+def respond(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """The answer to a request that met a problem."""
+    if request.url.path.startswith("/api/"):
+        return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
+    return render(request, "problem.html", problem.status, headers, problem=problem)
+
+
+def handle_problems(application: FastAPI) -> None:
+    """Let every failure of a handler be answered with its problem."""
+    application.add_exception_handler(CrucibleError, _ours)
+    application.add_exception_handler(RequestValidationError, _invalid)
+    application.add_exception_handler(HTTPException, _of_framework)
+    application.add_exception_handler(Exception, _unexpected)
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a router: its own problems, and those that any request can meet."""
+    always = (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        int(status): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted({*always, *statuses})
+    }
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, CrucibleError)
+    return respond(request, problem_of(error))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # a value may be a secret, or huge: its place and what is wrong are enough
+    told = "; ".join(
+        f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:5]
+    )
+    return respond(request, problem_of(InvalidInput(told)))
+
+
+def _of_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    problem = Problem("about:blank", status.phrase, status, error.detail)
+    return respond(request, problem, dict(error.headers or {}))
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.error(
+        "a request failed",
+        path=request.url.path,
+        traceback="".join(traceback.format_exception(error)),
+    )
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    # what it says may be anybody's data; the log has it
+    detail = f"unexpected {type(error).__name__}; the server's log says where"
+    return respond(request, Problem("about:blank", status.phrase, status, detail))
+
+
+def _tree(kind: type[CrucibleError]) -> list[type[CrucibleError]]:
+    return [kind, *(one for child in kind.__subclasses__() for one in _tree(child))]
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
