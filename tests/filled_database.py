@@ -29,6 +29,7 @@ from crucible_tasks.sampling import Sampling
 from filled_fine_tunes import STEPS, Training, write_fine_tune
 from filled_questions import HYBRID, LARGE, SMALL, TEMPERATURES, TOY, VLLM, numbered, shop
 from filled_runs import Sketch, made_id, write_run
+from hostile_texts import hostile_texts
 
 HOUR = 3600.0
 
@@ -122,6 +123,14 @@ def many_runs(database: Database, artifacts: ArtifactStore, count: int, n: int =
         model = replace(SMALL, spec=f"{SMALL.spec}-q{kind}", digest=kind * 64)
         plan = BenchmarkPlan(model, dataset, Sampling(), n, (1,), seed=number)
         write_run(database, artifacts, Sketch(plan, 0.5, began + number * 60), seed=number)
+
+
+def hostile_run(database: Database, artifacts: ArtifactStore) -> str:
+    """One finished run of `starter` whose answers and details are the hostile texts."""
+    plan = BenchmarkPlan(LARGE, open_dataset("starter"), Sampling(), 20, (1,), seed=9)
+    texts = iter(hostile_texts())
+    sketch = Sketch(plan, 0.0, time.time(), said=lambda: next(texts))
+    return write_run(database, artifacts, sketch, seed=9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -52,6 +52,8 @@ class Sketch:
     has_gaps: bool = False
     #: whether its first challenge has every outcome there is
     has_every_outcome: bool = False
+    #: what takes the place of each answer, and of its verdict's detail
+    said: Callable[[], str] | None = None
 
 
 def write_run(database: Database, artifacts: ArtifactStore, sketch: Sketch, seed: int) -> str:
@@ -122,7 +124,12 @@ def _judged(
     style = sketch.plan.model.style
     if sketch.has_every_outcome and place == 0:
         return of_outcome(challenge, OUTCOMES[index % len(OUTCOMES)], style, rng)
-    return judged(challenge, sketch.skill, style, rng)
+    found = judged(challenge, sketch.skill, style, rng)
+    if sketch.said is None:
+        return found
+    text = sketch.said()
+    # as much as the sandbox keeps
+    return replace(found, text=text, detail=text[:300])
 
 
 def _completion(
