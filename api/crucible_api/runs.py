@@ -31,6 +31,7 @@ from crucible_infra.database.runs import (
     lock_run,
     matching_runs,
     newest_runs,
+    priorities_of,
     update_run,
 )
 from crucible_infra.errors import InvalidInput, RunNotFound
@@ -200,12 +201,22 @@ class Runs:
     def progress(self, run_id: str) -> Progress:
         """How far the run is; cheap enough to be asked five times a second."""
         with self.database.reading() as connection:
-            return standing.progress(connection, _found(run_id, find_run(connection, run_id)))
+            return standing.progress(connection, found_run(connection, run_id))
+
+    def state(self, run_id: str) -> RunState:
+        """Where the run stands, and nothing more."""
+        with self.database.reading() as connection:
+            return standing.state_of(found_run(connection, run_id))
+
+    def priorities(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """The priority of each of these that is a run."""
+        with self.database.reading() as connection:
+            return priorities_of(connection, run_ids)
 
     def summary(self, run_id: str) -> RunSummary:
         """Scores, validity, progress and manifest of a run, finished or not."""
         with self.database.reading() as connection:
-            run = _found(run_id, find_run(connection, run_id))
+            run = found_run(connection, run_id)
             found = standing.summary(connection, run)
             cost = cost_of(connection, run)
             return replace(found, routing=routing(connection, run), cost=cost)
@@ -213,12 +224,12 @@ class Runs:
     def counts(self, run_id: str) -> tuple[Counts, ...]:
         """Per challenge, in the dataset's order, the judged completions and those that passed."""
         with self.database.reading() as connection:
-            return standing.counts(connection, _found(run_id, find_run(connection, run_id)))
+            return standing.counts(connection, found_run(connection, run_id))
 
     def verdict_rows(self, run_id: str) -> tuple[VerdictRow, ...]:
         """Every stored completion and its verdict, in the order of the file or the dataset."""
         with self.database.reading() as connection:
-            run = _found(run_id, find_run(connection, run_id))
+            run = found_run(connection, run_id)
             return tuple(standing.verdict_rows(connection, run))
 
     def list_runs(self, limit: int = 20) -> tuple[RunInfo, ...]:
@@ -248,7 +259,7 @@ class Runs:
         """Write the run's manifest, completions and verdicts as files; see `export`."""
         summary = self.summary(run_id)
         with self.database.reading() as connection:
-            run = _found(run_id, find_run(connection, run_id))
+            run = found_run(connection, run_id)
             dataset = decode(self.artifacts.get(run.dataset_artifact))
             exported = Exported(
                 summary,
@@ -292,6 +303,11 @@ def open_runs(settings: Settings) -> Runs:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     return Runs(open_database(settings.database_url), open_store(settings.artifacts_url))
+
+
+def found_run(connection: Connection, run_id: str) -> RunRow:
+    """The run with exactly this id. Raises RunNotFound."""
+    return _found(run_id, find_run(connection, run_id))
 
 
 def _set_off(connection: Connection, run: RunRow, owner: str | None) -> None:

@@ -6,24 +6,27 @@ the same hint and exit code, as the server would have on its own command line.
 
 from __future__ import annotations
 
-import re
 import traceback
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
+from crucible_api.http import wire
+from crucible_api.http.wire import PROBLEM, Problem
 from crucible_api.page.rendering import render
 from crucible_infra import log
 from crucible_infra.errors import (
+    ArtifactMissing,
     BrokerUnavailable,
     ConversationNotFound,
     CrucibleError,
+    DatabaseUnavailable,
     DiskFull,
     FineTuneNotFound,
     InvalidInput,
@@ -31,11 +34,10 @@ from crucible_infra.errors import (
     NameTaken,
     NoWorker,
     RunNotFound,
+    SandboxUnavailable,
     StorageError,
     UnknownDataset,
 )
-
-MEDIA_TYPE = "application/problem+json"
 
 #: the first that fits; every other error of ours is the server's
 _STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
@@ -43,6 +45,7 @@ _STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
     (FineTuneNotFound, HTTPStatus.NOT_FOUND),
     (ConversationNotFound, HTTPStatus.NOT_FOUND),
     (UnknownDataset, HTTPStatus.NOT_FOUND),
+    (ArtifactMissing, HTTPStatus.NOT_FOUND),
     (NameTaken, HTTPStatus.CONFLICT),
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelError, HTTPStatus.BAD_GATEWAY),
@@ -50,22 +53,8 @@ _STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (NoWorker, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SandboxUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-
-_URN = "urn:codecrucible:"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One problem document."""
-
-    #: `urn:codecrucible:` and the error's name, or `about:blank` where the status says it all
-    type: str
-    title: str
-    status: int
-    detail: str
-    #: what to do next
-    hint: str | None = None
 
 
 def problem_of(error: CrucibleError) -> Problem:
@@ -74,22 +63,13 @@ def problem_of(error: CrucibleError) -> Problem:
         (status for kind, status in _STATUSES if isinstance(error, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
-    name = _kebab(type(error).__name__)
-    title = name.replace("-", " ").capitalize()
-    return Problem(f"{_URN}{name}", title, status, error.message, error.hint)
-
-
-def error_of(problem: Problem) -> CrucibleError:
-    """The error that a document stands for; CrucibleError for one this version does not know."""
-    name = problem.type.removeprefix(_URN)
-    kinds = {_kebab(kind.__name__): kind for kind in _tree(CrucibleError)}
-    return kinds.get(name, CrucibleError)(problem.detail, hint=problem.hint)
+    return wire.problem_of(error, status)
 
 
 def respond(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """The answer to a request that met a problem."""
-    if request.url.path.startswith("/api/"):
-        return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
+    if request.scope["path"].startswith("/api/"):
+        return Response(wire.encode(problem), problem.status, headers, PROBLEM)
     return render(request, "problem.html", problem.status, headers, problem=problem)
 
 
@@ -98,6 +78,7 @@ def handle_problems(application: FastAPI) -> None:
     application.add_exception_handler(CrucibleError, _ours)
     application.add_exception_handler(RequestValidationError, _invalid)
     application.add_exception_handler(HTTPException, _of_framework)
+    application.add_exception_handler(PoolTimeout, _busy)
     application.add_exception_handler(Exception, _unexpected)
 
 
@@ -107,12 +88,18 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
         HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
     )
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        int(status): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        int(status): {"description": status.phrase, "content": {PROBLEM: {"schema": schema}}}
         for status in sorted({*always, *statuses})
     }
 
@@ -131,28 +118,41 @@ def _invalid(request: Request, error: Exception) -> Response:
     return respond(request, problem_of(InvalidInput(told)))
 
 
+def _busy(request: Request, error: Exception) -> Response:
+    """Every connection to the database was in use for too long."""
+    del error
+    problem = problem_of(DatabaseUnavailable("too many ask the database at once; ask again"))
+    return respond(request, problem, {"Retry-After": "5"})
+
+
 def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     problem = Problem("about:blank", status.phrase, status, error.detail)
-    return respond(request, problem, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return respond(request, problem, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this path can be asked; the framework tells of the first handler alone."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "DELETE")
+        for scope in [{**request.scope, "method": method}]
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+    ]
+    return ["HEAD", *found] if "GET" in found else found
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     log.error(
         "a request failed",
-        path=request.url.path,
+        path=request.scope["path"],
         traceback="".join(traceback.format_exception(error)),
     )
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     # what it says may be anybody's data; the log has it
     detail = f"unexpected {type(error).__name__}; the server's log says where"
     return respond(request, Problem("about:blank", status.phrase, status, detail))
-
-
-def _tree(kind: type[CrucibleError]) -> list[type[CrucibleError]]:
-    return [kind, *(one for child in kind.__subclasses__() for one in _tree(child))]
-
-
-def _kebab(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
