@@ -8,12 +8,13 @@ somebody else takes meanwhile; one that failed gives its name back.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database, open_database
 from crucible_infra.database.adapters import AdapterRow, adapters_of, every_adapter, find_adapter
 from crucible_infra.database.fine_tunes import (
@@ -24,6 +25,7 @@ from crucible_infra.database.fine_tunes import (
     find_fine_tune,
     holder_of,
     insert_fine_tune,
+    last_step,
     lock_fine_tune,
     matching_fine_tunes,
     newest_fine_tunes,
@@ -31,7 +33,13 @@ from crucible_infra.database.fine_tunes import (
     update_fine_tune,
 )
 from crucible_infra.database.runs import delete_unstarted
-from crucible_infra.errors import FineTuneNotFound, InvalidInput, ModelError, NameTaken
+from crucible_infra.errors import (
+    FineTuneNotFound,
+    InvalidInput,
+    ModelError,
+    NameTaken,
+    StorageError,
+)
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
@@ -246,6 +254,12 @@ class FineTunes:
         with self.database.reading() as connection:
             return steps_of(connection, fine_tune_id, after)
 
+    def last_step(self, fine_tune_id: str) -> StepRow | None:
+        """The last step of its training; None before the first."""
+        with self.database.reading() as connection:
+            found = steps_of(connection, fine_tune_id, last_step(connection, fine_tune_id) - 1)
+        return found[-1] if found else None
+
     def newest(self, limit: int) -> tuple[FineTuneInfo, ...]:
         """The last ones planned, newest first."""
         with self.database.reading() as connection:
@@ -289,6 +303,21 @@ def infos(connection: Connection, rows: Sequence[FineTuneRow]) -> tuple[FineTune
     """How these stand."""
     adapters = adapters_of(connection, [row.id for row in rows])
     return tuple(_info(row, adapters.get(row.id)) for row in rows)
+
+
+def throw_away(
+    store: ArtifactStore, digests: Iterable[str], tell: Callable[[str], object]
+) -> list[str]:
+    """Give back the space of what nobody else uses; what cannot be removed is told and stays."""
+    gone = []
+    for digest in sorted(digests):
+        try:
+            store.remove(digest)
+        except StorageError as error:
+            tell(f"{digest} stays: {error.message}")
+        else:
+            gone.append(digest)
+    return gone
 
 
 def registered_model(database: Database, name: str) -> AdapterRow | None:
