@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crucible_tasks.scores import Score
+from crucible_tasks.verdict import Outcome
 
 _HERE = Path(__file__).parent
 
@@ -21,6 +22,21 @@ STATIC = _HERE / "static"
 
 #: an en dash
 _UNKNOWN = "\u2013"
+
+#: beside the colours, which not everybody sees
+LETTERS = {
+    Outcome.PASSED: "P",
+    Outcome.FAILED: "F",
+    Outcome.ERROR: "E",
+    Outcome.SYNTAX_ERROR: "S",
+    Outcome.NO_CODE: "N",
+    Outcome.TIMED_OUT: "T",
+    Outcome.OUT_OF_MEMORY: "M",
+    Outcome.OUTPUT_LIMIT: "O",
+    Outcome.FORBIDDEN: "X",
+    Outcome.INFRA_ERROR: "!",
+    Outcome.MISSING: "·",
+}
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -55,6 +71,9 @@ def environment() -> Environment:
         ago=ago,
         moment=moment,
         grouped=grouped,
+        share=share,
+        words=words,
+        letter=letter,
     )
     return made
 
@@ -63,6 +82,21 @@ def percent(fraction: float | None) -> str:
     """A fraction as tables show it: 35.4 %; a dash where it is not known."""
     unknown = fraction is None or math.isnan(fraction)
     return _UNKNOWN if unknown else f"{(fraction or 0.0) * 100:.1f} %"
+
+
+def share(fraction: float) -> str:
+    """A share rounded down, so that 100 % is all of it: 99.9 %."""
+    return f"{int(fraction * 1000) / 10:g} %"
+
+
+def words(name: str) -> str:
+    """A name of ours as people write it: timed out."""
+    return str(name).replace("_", " ")
+
+
+def letter(outcome: str) -> str:
+    """What an outcome is told by where there is room for one character."""
+    return LETTERS[Outcome(outcome)]
 
 
 def interval(score: Score) -> str:
