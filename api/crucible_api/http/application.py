@@ -10,7 +10,7 @@ from crucible_api.http.guard import Guard, Rules
 from crucible_api.http.problems import handle_problems
 from crucible_api.http.services import Services
 from crucible_api.http.v1 import runs
-from crucible_api.page import leaderboard_page, runs_page
+from crucible_api.page import leaderboard_page, run_page, runs_page
 from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
@@ -31,7 +31,7 @@ def build(services: Services, rules: Rules) -> FastAPI:
     handle_problems(application)
     for module in (runs,):
         application.include_router(module.router, prefix=PREFIX)
-    for page in (leaderboard_page, runs_page):
+    for page in (leaderboard_page, runs_page, run_page):
         application.include_router(page.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     application.add_middleware(Guard, rules=rules)

@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
+from crucible_api.grid import LETTERS
+from crucible_api.page.visible import visible
 from crucible_tasks.scores import Score
 from crucible_tasks.verdict import Outcome
 
@@ -22,21 +24,6 @@ STATIC = _HERE / "static"
 
 #: an en dash
 _UNKNOWN = "\u2013"
-
-#: beside the colours, which not everybody sees
-LETTERS = {
-    Outcome.PASSED: "P",
-    Outcome.FAILED: "F",
-    Outcome.ERROR: "E",
-    Outcome.SYNTAX_ERROR: "S",
-    Outcome.NO_CODE: "N",
-    Outcome.TIMED_OUT: "T",
-    Outcome.OUT_OF_MEMORY: "M",
-    Outcome.OUTPUT_LIMIT: "O",
-    Outcome.FORBIDDEN: "X",
-    Outcome.INFRA_ERROR: "!",
-    Outcome.MISSING: "·",
-}
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -74,6 +61,8 @@ def environment() -> Environment:
         share=share,
         words=words,
         letter=letter,
+        visible=visible,
+        capitalize_first=capitalize_first,
     )
     return made
 
@@ -92,6 +81,11 @@ def share(fraction: float) -> str:
 def words(name: str) -> str:
     """A name of ours as people write it: timed out."""
     return str(name).replace("_", " ")
+
+
+def capitalize_first(text: str) -> str:
+    """A sentence of ours where it stands alone; the rest of its letters stay."""
+    return text[:1].upper() + text[1:]
 
 
 def letter(outcome: str) -> str:

@@ -53,6 +53,22 @@ def scores_of(connection: Connection, run_id: str, grader: str) -> tuple[ScoreRo
     return tuple(ScoreRow(**row) for row in connection.execute(query).mappings())
 
 
+def stored_scores(
+    connection: Connection, run_ids: Sequence[str]
+) -> dict[str, tuple[ScoreRow, ...]]:
+    """The scores of these runs, smallest k first; of settled runs alone."""
+    query = (
+        select(scores)
+        .join(runs, _IS_CURRENT)
+        .where(scores.c.run_id.in_(run_ids))
+        .order_by(scores.c.k)
+    )
+    found: dict[str, tuple[ScoreRow, ...]] = {}
+    for row in connection.execute(query).mappings():
+        found[row["run_id"]] = (*found.get(row["run_id"], ()), ScoreRow(**row))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredSet:
     """A set of challenges and a k for which settled runs have a score."""
