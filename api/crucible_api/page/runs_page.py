@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from crucible_api.http.services import Serving
@@ -20,22 +21,26 @@ router = APIRouter(include_in_schema=False)
 _RUNS = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the form above the list asks for; empty for what does not matter."""
+
+    model: str = ""
+    dataset: str = ""
+    state: str = ""
+
+
 @router.get("/runs")
 def runs_page(
     request: Request,
     serving: Serving,
-    *,
-    model: str = "",
-    dataset: str = "",
-    state: str = "",
+    wanted: Annotated[Wanted, Depends()],
     after: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     """Show the newest runs that were searched for."""
-    chosen = _state(state)
-    search = RunSearch(model.strip() or None, dataset or None)
-    found = list_of_runs(serving.runs, search, chosen, after, _RUNS)
-    wanted = {"model": model.strip(), "dataset": dataset, "state": state}
-    kept = {name: value for name, value in wanted.items() if value}
+    search = RunSearch(wanted.model.strip() or None, wanted.dataset or None)
+    found = list_of_runs(serving.runs, search, _state(wanted.state), after, _RUNS)
+    kept = {name: value for name, value in asdict(wanted).items() if value}
     return render(
         request,
         "runs.html",
