@@ -23,7 +23,14 @@ from crucible_api.http.v1 import (
     version,
     workers,
 )
-from crucible_api.page import leaderboard_page, run_page, runs_page
+from crucible_api.page import (
+    completion_page,
+    diff_page,
+    grid_page,
+    leaderboard_page,
+    run_page,
+    runs_page,
+)
 from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
@@ -47,6 +54,9 @@ _PAGES = (
     leaderboard_page,
     runs_page,
     run_page,
+    grid_page,
+    completion_page,
+    diff_page,
 )
 
 
