@@ -96,4 +96,8 @@ def _words(a: str, b: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
 
 
 def _whole(line: str) -> tuple[Piece, ...]:
-    return (Piece(line, is_changed=True),)
+    """All of a line but its indentation, which says nothing by itself."""
+    code = line.lstrip()
+    indentation = line[: len(line) - len(code)]
+    pieces = (Piece(indentation, is_changed=False), Piece(code, is_changed=True))
+    return tuple(one for one in pieces if one.text)
