@@ -29,7 +29,14 @@ from crucible_api.http.v1 import (
     version,
     workers,
 )
-from crucible_api.page import runs_page
+from crucible_api.page import (
+    completion_page,
+    diff_page,
+    grid_page,
+    leaderboard_page,
+    run_page,
+    runs_page,
+)
 from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
@@ -59,6 +66,15 @@ _MODULES = (
     version,
 )
 
+_PAGES = (
+    leaderboard_page,
+    runs_page,
+    run_page,
+    grid_page,
+    completion_page,
+    diff_page,
+)
+
 
 def build(services: Services, rules: Rules) -> FastAPI:
     """The application over these services, for whoever the rules let in."""
@@ -75,7 +91,7 @@ def build(services: Services, rules: Rules) -> FastAPI:
     handle_problems(application)
     for module in _MODULES:
         application.include_router(module.router, prefix=PREFIX)
-    for page in (runs_page,):
+    for page in _PAGES:
         application.include_router(page.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     application.include_router(login_router(rules))
