@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crucible_api.cli import files, options
-from crucible_api.cli.model_choice import EXAMPLE
 from crucible_api.cli.output import Voice, as_json, plural
-from crucible_api.cli.wish import DEFAULT_DATASET, GREEDY, SEVERAL, Wish, read_wish
+from crucible_api.cli.wish import check, read_wish
+from crucible_api.model_choice import EXAMPLE
+from crucible_api.wish import DEFAULT_DATASET, GREEDY, SEVERAL, Wish
 from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 from crucible_tasks.priority import PRIORITIES
 
 if TYPE_CHECKING:
-    from crucible_api.cli.matrix import Matrix
     from crucible_api.cli.options import Gate
+    from crucible_api.matrix import Matrix
     from crucible_api.reports import RunSummary
     from crucible_api.runs import Runs
     from crucible_tasks.planning import BenchmarkPlan
@@ -175,7 +176,7 @@ def command(
     own solutions, which prove the installation.
     """
     wish = read_wish(click.get_current_context(), sweep, rest)
-    wish.check(gate)
+    check(wish, gate)
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
     if is_detached and current().is_embedded:
         raise InvalidInput(
@@ -191,7 +192,7 @@ def _carry_out(
 ) -> None:
     from crucible_api.cli import following, report
     from crucible_api.cli.hands import judging_hands
-    from crucible_api.cli.matrix import open_datasets, open_wordings, plan_matrix
+    from crucible_api.matrix import open_datasets, open_wordings, plan_matrix
     from crucible_api.runs import open_runs
 
     wordings = open_wordings(wish)
@@ -201,7 +202,7 @@ def _carry_out(
         if n > 1 and 0.0 in wish.temperatures:
             voice.warn(f"at temperature 0 the {n} answers to a challenge will be the same one")
     with judging_hands(voice):
-        matrix = plan_matrix(wish, datasets, wordings, voice)
+        matrix = plan_matrix(wish, datasets, wordings, voice.announce)
         run_ids = [runs.plan_benchmark(plan) for plan in matrix.plans]
         if is_detached:
             _leave(runs, matrix, run_ids, voice)

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crucible_api.cli import files, hands, options
-from crucible_api.cli.matrix import limits_for
 from crucible_api.cli.output import Voice, plural
-from crucible_api.cli.wish import CUSTOMARY_KS, DEFAULT_DATASET
+from crucible_api.matrix import limits_for
+from crucible_api.wish import DEFAULT_DATASET, customary_ks
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.cli.options import Gate
     from crucible_api.reports import VerdictRow
     from crucible_api.runs import Runs
-    from crucible_tasks.planning import ImportedCompletion
 
 EPILOG = """\b
 Examples:
@@ -94,17 +93,8 @@ def _plan(runs: Runs, wish: Wish, voice: Voice) -> str:
     completions = read_samples(wish.samples)
     voice.talk(f"{plural(len(completions), 'completion')} of {wish.samples} on {dataset.name}")
     limits = limits_for(dataset, wish.cpu_seconds, wish.memory_mib)
-    ks = wish.ks or _customary(completions)
+    ks = wish.ks or customary_ks(completions)
     return runs.plan_evaluation(dataset, completions, ks, limits, wish.samples)
-
-
-def _customary(completions: Sequence[ImportedCompletion]) -> tuple[int, ...]:
-    """The k people quote, as far as every challenge has as many completions."""
-    counts: dict[str, int] = {}
-    for completion in completions:
-        counts[completion.task_id] = counts.get(completion.task_id, 0) + 1
-    fewest = min(counts.values(), default=1)
-    return tuple(k for k in CUSTOMARY_KS if k <= max(1, fewest))
 
 
 def _lines(rows: Sequence[VerdictRow]) -> Iterator[str]:
