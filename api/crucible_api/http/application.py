@@ -10,7 +10,7 @@ from crucible_api.http.guard import Guard, Rules
 from crucible_api.http.problems import handle_problems
 from crucible_api.http.services import Services
 from crucible_api.http.v1 import runs
-from crucible_api.page import runs_page
+from crucible_api.page import compare_page, fine_tunes_page, runs_page, sweeps_page
 from crucible_api.page.plots import plotly_js
 from crucible_api.page.rendering import STATIC
 
@@ -32,7 +32,7 @@ def build(services: Services, rules: Rules) -> FastAPI:
     handle_problems(application)
     for module in (runs,):
         application.include_router(module.router, prefix=PREFIX)
-    for page in (runs_page, plotly_js):
+    for page in (runs_page, compare_page, sweeps_page, fine_tunes_page, plotly_js):
         application.include_router(page.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     application.add_middleware(Guard, rules=rules)

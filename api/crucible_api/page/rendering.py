@@ -55,6 +55,7 @@ def environment() -> Environment:
         ago=ago,
         moment=moment,
         grouped=grouped,
+        sentence=sentence,
     )
     return made
 
@@ -100,3 +101,8 @@ def moment(seconds: float | None) -> str:
 def grouped(number: float) -> str:
     """A whole number with its thousands apart: 32,800."""
     return f"{number:,.0f}"
+
+
+def sentence(text: str) -> str:
+    """A line of a command's answer as a sentence: with a capital, and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

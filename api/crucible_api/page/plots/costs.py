@@ -38,7 +38,9 @@ SECONDS = Scale("seconds", "model time per answer (s)", lambda one: one.seconds,
 SCALES = (TOKENS, SECONDS)
 
 
-def costs(points: Sequence[CostPoint], scale: Scale, name: str = "costs") -> Figure | None:
+def costs(
+    points: Sequence[CostPoint], scale: Scale, name: str = "costs", dataset: str | None = None
+) -> Figure | None:
     """The runs over one kind of cost; None where no run of them tells it."""
     known = [one for one in points if scale.cost(one) is not None]
     if not known:
@@ -47,7 +49,7 @@ def costs(points: Sequence[CostPoint], scale: Scale, name: str = "costs") -> Fig
     k = known[0].score.k
     return Figure(
         f"{name}-{scale.name}",
-        f"pass@{k} against {scale.title}",
+        f"pass@{k}{f' on {dataset}' if dataset else ''} against {scale.title}",
         [_front(best, scale), *(_point(one, scale, place) for place, one in enumerate(known))],
         layout(
             {"title": scale.title, "rangemode": "tozero"},
