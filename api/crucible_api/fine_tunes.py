@@ -8,12 +8,13 @@ somebody else takes meanwhile; one that failed gives its name back.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database, open_database
 from crucible_infra.database.adapters import AdapterRow, adapters_of, every_adapter, find_adapter
 from crucible_infra.database.fine_tunes import (
@@ -31,7 +32,13 @@ from crucible_infra.database.fine_tunes import (
     update_fine_tune,
 )
 from crucible_infra.database.runs import delete_unstarted
-from crucible_infra.errors import FineTuneNotFound, InvalidInput, ModelError, NameTaken
+from crucible_infra.errors import (
+    FineTuneNotFound,
+    InvalidInput,
+    ModelError,
+    NameTaken,
+    StorageError,
+)
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
@@ -43,6 +50,7 @@ from crucible_tasks.registered import spec_of_trained
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
+    from sqlalchemy import Connection
 
 #: names the newest fine-tune
 LATEST = "latest"
@@ -248,9 +256,7 @@ class FineTunes:
     def newest(self, limit: int) -> tuple[FineTuneInfo, ...]:
         """The last ones planned, newest first."""
         with self.database.reading() as connection:
-            rows = newest_fine_tunes(connection, limit)
-            adapters = adapters_of(connection, [row.id for row in rows])
-        return tuple(_info(row, adapters.get(row.id)) for row in rows)
+            return infos(connection, newest_fine_tunes(connection, limit))
 
     def find(self, text: str) -> FineTuneInfo:
         """The fine-tune a user means: its model's name, an id or part of one, or `latest`.
@@ -284,6 +290,27 @@ def open_fine_tunes(settings: Settings) -> FineTunes:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     return FineTunes(open_database(settings.database_url))
+
+
+def infos(connection: Connection, rows: Sequence[FineTuneRow]) -> tuple[FineTuneInfo, ...]:
+    """How these stand."""
+    adapters = adapters_of(connection, [row.id for row in rows])
+    return tuple(_info(row, adapters.get(row.id)) for row in rows)
+
+
+def throw_away(
+    store: ArtifactStore, digests: Iterable[str], tell: Callable[[str], object]
+) -> list[str]:
+    """Give back the space of what nobody else uses; what cannot be removed is told and stays."""
+    gone = []
+    for digest in sorted(digests):
+        try:
+            store.remove(digest)
+        except StorageError as error:
+            tell(f"{digest} stays: {error.message}")
+        else:
+            gone.append(digest)
+    return gone
 
 
 def registered_model(database: Database, name: str) -> AdapterRow | None:

@@ -96,6 +96,7 @@ Ctrl-C leaves a checkpoint; crucible fine-tunes resume goes on from there.
 def command(voice: Voice, *, is_detached: bool, **rest: Any) -> None:
     """Fine-tune a model on a source tree, and find out whether that made it better."""
     from crucible_api.cli.fine_tune_inputs import Wish, check
+    from crucible_api.fine_tune_checks import demand_shares
     from crucible_api.fine_tunes import open_fine_tunes
 
     if is_detached and current().is_embedded:
@@ -108,7 +109,7 @@ def command(voice: Voice, *, is_detached: bool, **rest: Any) -> None:
     fine_tunes = open_fine_tunes(current())
     base = check(wish, fine_tunes)
     recipe = _recipe(file, base, flags)
-    _demand_shares(recipe, wish.hosts)
+    demand_shares(recipe.batch, wish.hosts)
     _carry_out(fine_tunes, wish, base, recipe, voice, is_detached=is_detached)
 
 
@@ -119,14 +120,6 @@ def _recipe(file: str | None, base: str, flags: dict[str, Any]) -> Recipe:
     usual = TOY if base == NANO else Recipe()
     recipe = usual if file is None else read_recipe(file)
     return replace(recipe, **{name: one for name, one in flags.items() if one is not None})
-
-
-def _demand_shares(recipe: Recipe, hosts: int) -> None:
-    if recipe.batch % hosts:
-        raise InvalidInput(
-            f"a batch of {recipe.batch} rows cannot be shared by {hosts} hosts",
-            hint="batch in the --recipe is of all hosts together: a multiple of --hosts",
-        )
 
 
 def _carry_out(

@@ -7,28 +7,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crucible_api.cli import corpus_build, corpus_report
 from crucible_api.cli.output import Voice, plural
-from crucible_infra.errors import CrucibleError, InvalidInput, NoWorker
+from crucible_api.fine_tune_checks import (
+    demand_cluster,
+    demand_name,
+    demand_workers,
+    require_trainer,
+)
+from crucible_infra.errors import CrucibleError, InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.fine_tunes import FineTunes
     from crucible_tasks.challenges import Dataset
     from crucible_tasks.corpus.corpus import Corpus
-
-#: typed in shells and written into URLs and paths
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-
-#: words that mean something else where a model is named
-_RESERVED = ("nano", "reference", "latest", "hybrid")
-
-#: what the trainer needs, as it is imported
-_TRAINER = ("torch", "transformers", "peft", "trl")
 
 #: what a toy is asked besides: HumanEval is far beyond it
 _TOYS_DATASET = "starter"
@@ -71,12 +67,8 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
 
-    if wish.hosts > 1 and current().is_embedded:
-        raise InvalidInput(
-            f"--hosts {wish.hosts} needs a cluster: without CRUCIBLE_BROKER_URL one process trains",
-            hint="on every host: CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",
-        )
-    _demand_name(wish.name)
+    demand_cluster(wish.hosts)
+    demand_name(wish.name)
     fine_tunes.demand_free(wish.name)
     base = base_weights(parse(spelled_out(wish.model, current())), wish.base_weights)
     if Path(base).expanduser().is_dir():
@@ -88,47 +80,10 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
         raise InvalidInput(f"{wish.directory}: is no directory")
     corpus_build.require_extra()
     if current().is_embedded:
-        _require_trainer()
+        require_trainer()
     else:
-        _demand_workers(wish, base)
+        demand_workers(base, wish.hosts, proves=not wish.no_proof)
     return base
-
-
-def _demand_name(name: str) -> None:
-    """Raise InvalidInput for a name by which nobody could ask for the model."""
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(
-            f"a model cannot be called {name!r}",
-            hint="letters, digits, dots, dashes and underscores, like my-project-codellama",
-        )
-    if name in _RESERVED or name in current().models:
-        of = "your configuration" if name in current().models else "crucible's own"
-        raise InvalidInput(
-            f"a model cannot be called {name}: that is a name of {of}",
-            hint="choose another --new-model-name",
-        )
-
-
-def _demand_workers(wish: Wish, base: str) -> None:
-    """Raise NoWorker where nobody would train, or answer and judge what is to be proved."""
-    from crucible_tasks import evaluation
-    from crucible_tasks.capability import IN_PROCESS
-    from crucible_tasks.fine_tuning import NANO, QUEUE
-    from crucible_tasks.generation import QUEUE as ANSWERING
-    from crucible_tasks.served import demand_worker
-
-    demand_worker(QUEUE, wish.hosts)
-    if wish.no_proof:
-        return
-    try:
-        demand_worker(evaluation.QUEUE)
-        demand_worker(ANSWERING if base == NANO else IN_PROCESS)
-    except NoWorker as error:
-        raise NoWorker(
-            f"nobody would prove it: {error.message}",
-            hint="start workers for generation, with codecrucible[train], and for evaluation, or "
-            "leave the proof out with --no-proof",
-        ) from error
 
 
 def gather(wish: Wish, base: str, voice: Voice) -> Inputs:
@@ -174,15 +129,6 @@ def _demand_model(directory: Path) -> None:
                 f"{directory} is not a model: it has no {needed}",
                 hint="--base-weights names a directory with Hugging Face weights in safetensors",
             )
-
-
-def _require_trainer() -> None:
-    missing = [name for name in _TRAINER if find_spec(name) is None]
-    if missing:
-        raise InvalidInput(
-            f"training needs {', '.join(missing)}, not installed",
-            hint="pip install 'codecrucible[train]'",
-        )
 
 
 def _elsewhere(wish: Wish, base: str) -> tuple[str, ...]:

@@ -6,16 +6,51 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from crucible_api import __version__
+from crucible_api.http.document import write_document
 from crucible_api.http.guard import Guard, Rules
 from crucible_api.http.problems import handle_problems
 from crucible_api.http.services import Services
-from crucible_api.http.v1 import runs
-from crucible_api.page import compare_page, fine_tunes_page, runs_page, sweeps_page
+from crucible_api.http.v1 import (
+    artifacts,
+    comparisons,
+    datasets,
+    exports,
+    fine_tunes,
+    models,
+    runs,
+    selections,
+    sweeps,
+    version,
+    workers,
+)
+from crucible_api.page import (
+    compare_page,
+    fine_tunes_page,
+    runs_page,
+    sweeps_page,
+    workers_page,
+)
 from crucible_api.page.plots import plotly_js
 from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
 PREFIX = "/api/v1"
+
+_MODULES = (
+    runs,
+    exports,
+    sweeps,
+    selections,
+    comparisons,
+    models,
+    datasets,
+    workers,
+    fine_tunes,
+    artifacts,
+    version,
+)
+
+_PAGES = (runs_page, compare_page, sweeps_page, fine_tunes_page, workers_page, plotly_js)
 
 
 def build(services: Services, rules: Rules) -> FastAPI:
@@ -29,10 +64,11 @@ def build(services: Services, rules: Rules) -> FastAPI:
         redoc_url=None,
     )
     application.state.services = services
+    write_document(application)
     handle_problems(application)
-    for module in (runs,):
+    for module in _MODULES:
         application.include_router(module.router, prefix=PREFIX)
-    for page in (runs_page, compare_page, sweeps_page, fine_tunes_page, plotly_js):
+    for page in _PAGES:
         application.include_router(page.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     application.add_middleware(Guard, rules=rules)

@@ -70,6 +70,7 @@ def _trace(scores: Sequence[Score], name: str, place: int) -> dict[str, Any]:
         "y": percents(values),
         "error_y": errors(values, [one.low for one in scores], [one.high for one in scores]),
         "marker": marker(place) | {"size": 12},
+        "cliponaxis": False,
         "customdata": [score_text(one) for one in scores],
         "hovertemplate": "%{customdata}",
     }

@@ -52,7 +52,7 @@ def costs(
         f"pass@{k}{f' on {dataset}' if dataset else ''} against {scale.title}",
         [_front(best, scale), *(_point(one, scale, place) for place, one in enumerate(known))],
         layout(
-            {"title": scale.title, "rangemode": "tozero"},
+            {"title": scale.title},
             {"title": f"pass@{k} (%)", "range": [0, 100]},
             showlegend=True,
             hovermode="closest",
@@ -86,6 +86,8 @@ def _point(one: CostPoint, scale: Scale, place: int) -> dict[str, Any]:
         "y": percents([score.value]),
         "error_y": errors([score.value], [score.low], [score.high]),
         "marker": marker(place),
+        # a point at 100 % is whole
+        "cliponaxis": False,
         "customdata": [f"{score_text(score)}, {_text(one, scale)} {scale.title}"],
         "hovertemplate": "%{customdata}",
     }

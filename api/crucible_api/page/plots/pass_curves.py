@@ -65,6 +65,7 @@ def _traces(curve: PassCurve, place: int, total: int) -> list[dict[str, Any]]:
         "mode": "lines+markers" if len(ks) <= _FEW else "lines",
         "line": line(place),
         "marker": marker(place),
+        "cliponaxis": False,
         "customdata": texts,
         "hovertemplate": "%{customdata}",
     }

@@ -26,7 +26,7 @@
     }
   };
 
-  const outline = (page) => [...page.querySelectorAll("h2, [data-figure], form")].map((one) => one.id || one.textContent).join("\n");
+  const outline = (page) => [...page.querySelectorAll("main > h2, [data-figure], form")].map((one) => one.id || one.textContent).join("\n");
 
   const refresh = async () => {
     timer = null;
@@ -55,6 +55,12 @@
     source = new EventSource(root.dataset.events);
     for (const name of ["progress", "end"]) source.addEventListener(name, plan);
     source.addEventListener("end", () => source.close());
+    source.addEventListener("error", () => {
+      // a browser tries again by itself, unless the server has none
+      if (source?.readyState !== EventSource.CLOSED) return;
+      source = null;
+      plan();
+    });
   } else {
     plan();
   }
