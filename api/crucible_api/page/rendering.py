@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from functools import cache
@@ -56,6 +57,7 @@ def environment() -> Environment:
         moment=moment,
         grouped=grouped,
         sentence=sentence,
+        manifest=manifest,
     )
     return made
 
@@ -106,3 +108,8 @@ def grouped(number: float) -> str:
 def sentence(text: str) -> str:
     """A line of a command's answer as a sentence: with a capital, and a full stop."""
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def manifest(found: dict[str, Any]) -> str:
+    """A run's manifest as text."""
+    return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)

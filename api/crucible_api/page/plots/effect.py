@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crucible_tasks.comparison import Comparison
+
 #: half the width of the drawing, and what is left free at its ends
 _HALF = 150.0
 _EDGE = 10.0
@@ -26,19 +28,15 @@ class Bar:
     text: str
 
 
-def bar(effect: float, low: float, high: float) -> Bar:
-    """The bar of an effect; 0 is in its middle, and both sides are equally long."""
-    reach = max(_LEAST_REACH, abs(low), abs(high))
-
-    def place(value: float) -> float:
-        return round(_HALF + value / reach * (_HALF - _EDGE), 1)
-
-    return Bar(
-        place(low),
-        place(effect),
-        place(high),
-        _HALF,
-        2 * _HALF,
-        round(100 * reach, 1),
-        f"{100 * effect:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}",
+def bar(found: Comparison) -> Bar | None:
+    """The bar of a comparison, 0 in its middle; None where nothing can be said."""
+    if found.reason is not None:
+        return None
+    reach = max(_LEAST_REACH, abs(found.low), abs(found.high))
+    low, middle, high = (
+        round(_HALF + value / reach * (_HALF - _EDGE), 1)
+        for value in (found.low, found.effect, found.high)
     )
+    interval = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
+    text = f"{100 * found.effect:+.1f} points, 95 % interval {interval}"
+    return Bar(low, middle, high, _HALF, 2 * _HALF, round(100 * reach, 1), text)
