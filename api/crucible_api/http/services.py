@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from crucible_api.fine_tune_checks import missing_trainer
 from crucible_api.fine_tunes import FineTunes
+from crucible_api.http.following import Following
 from crucible_api.runs import Runs
+from crucible_api.turns import Turns
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import open_database
 from crucible_infra.settings import Settings
@@ -23,6 +26,12 @@ class Services:
     fine_tunes: FineTunes
     #: whether this process trains, where it does the work
     trains: bool = False
+    following: Following = field(default_factory=Following)
+    #: who begins what, where this process does the work
+    turns: Turns = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turns", Turns(self.runs, self.fine_tunes))
 
 
 def open_services(settings: Settings) -> Services:
@@ -31,8 +40,13 @@ def open_services(settings: Settings) -> Services:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     database = open_database(settings.database_url)
+    runs = Runs(database, open_store(settings.artifacts_url))
+    fine_tunes = FineTunes(database)
     return Services(
-        settings, Runs(database, open_store(settings.artifacts_url)), FineTunes(database)
+        settings,
+        runs,
+        fine_tunes,
+        trains=settings.is_embedded and not missing_trainer(),
     )
 
 
