@@ -12,17 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from crucible_api import __version__
 from crucible_api.run_report import ReportedRun, RunReport
-from crucible_tasks.comparison import Finding
 from crucible_tasks.scores import Score
 
 #: characters that a comment on GitHub may have, and some for what is said about the rest
 _LONGEST = 65_536 - 1000
-
-_HEADLINES = {
-    Finding.BETTER: "B is better",
-    Finding.WORSE: "B is worse",
-    Finding.CANNOT_TELL: "Cannot tell",
-}
 
 
 def report_markdown(report: RunReport) -> str:
@@ -64,10 +57,9 @@ def _told(report: RunReport) -> Iterator[str]:
     yield "\n".join(_validity(one) for one in report.runs)
     if report.compared is not None:
         found = report.compared.found
-        a, b = code(report.compared.a.label), code(report.compared.b.label)
-        yield f"**{_HEADLINES[found.verdict]}.** A is {a}, B is {b}."
-        sentence = found.describe("A", "B")
-        yield code(sentence) if found.reason else f"{sentence[:1].upper()}{sentence[1:]}."
+        sentence = found.sentence
+        yield code(sentence) if found.reason else f"**{sentence[:1].upper()}{sentence[1:]}.**"
+        yield f"A is {code(report.compared.a.label)}, B is {code(report.compared.b.label)}."
         yield from (f"> **Careful:** {code(note)}" for note in report.compared.notes)
     if report.sweep is not None:
         yield from _best(report)
@@ -158,8 +150,8 @@ def _folded(report: RunReport) -> Iterator[tuple[str, str]]:
     for one, name in zip(report.runs, names, strict=True):
         command = "" if one.command is None else f"{fenced(one.command, 'sh')}\n\n"
         manifest = json.dumps(one.summary.manifest, indent=2, sort_keys=True)
-        # no markup is read in a summary's code, but its own
-        yield f"How to reproduce run {one.summary.run.id}", f"{name}\n\n{command}{fenced(manifest, 'json')}"
+        title = f"How to reproduce run {one.summary.run.id}"
+        yield title, f"{name}\n\n{command}{fenced(manifest, 'json')}"
 
 
 def _ids(task_ids: Sequence[str]) -> str:

@@ -93,7 +93,7 @@ class RunReport:
 
 def run_report(runs: Runs, selected: Sequence[Selected]) -> RunReport:
     """Everything that is known by now about the runs a user means."""
-    ids = dict.fromkeys(run.id for one in selected for run in one.runs)
+    ids = list(dict.fromkeys(run.id for one in selected for run in one.runs))
     summaries = [runs.summary(run_id) for run_id in ids]
     names = labels([one.run for one in summaries])
     found = tuple(
@@ -105,7 +105,7 @@ def run_report(runs: Runs, selected: Sequence[Selected]) -> RunReport:
     return RunReport(
         found,
         None if sweep_id is None else sweep_summary(runs, sweep_id, smallest),
-        compared(runs, *ids, smallest) if len(ids) == 2 else None,
+        compared(runs, ids[0], ids[1], smallest) if len(ids) == 2 else None,
     )
 
 

@@ -29,10 +29,20 @@ report says so. {selection.HELP}
 @click.command(epilog=EPILOG)
 @selection.names
 @click.option("--md", "is_markdown", is_flag=True, help="Markdown instead, for a pull request.")
-@click.option("--no-plots", "has_plots", is_flag=True, flag_value=False, default=True,
-              help="Leave plotly.js out; the numbers of the plots stay.")
-@click.option("-o", "--output", metavar="FILE",
-              help=f"Where to; `-` is stdout.  [default: {DEFAULT}, and stdout with --md]")
+@click.option(
+    "--no-plots",
+    "has_plots",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave plotly.js out; the numbers of the plots stay.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help=f"Where to; `-` is stdout.  [default: {DEFAULT}, and stdout with --md]",
+)
 @click.option("--force", "is_forced", is_flag=True, help="Replace the file if it exists.")
 @options.speaking
 def command(

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from crucible_api import proof_runs
 from crucible_api.fine_tune_report import fine_tune_report
 from crucible_api.http.services import Serving
+from crucible_api.http.v1 import fine_tune_changes
 from crucible_api.page.plots import plotly_js
 from crucible_api.page.plots.before_after import before_after
 from crucible_api.page.plots.training import training_figures
@@ -55,16 +55,14 @@ def fine_tune_page(request: Request, serving: Serving, name: str) -> Response:
 @router.post("/fine-tunes/{fine_tune_id}/stop")
 def stop(serving: Serving, fine_tune_id: str) -> Response:
     """Stop a training after a checkpoint."""
-    serving.fine_tunes.stop(fine_tune_id)
+    fine_tune_changes.stop_fine_tune(serving, fine_tune_id)
     return _back(fine_tune_id)
 
 
 @router.post("/fine-tunes/{fine_tune_id}/resume")
 def resume(serving: Serving, fine_tune_id: str) -> Response:
     """Go on with a training, and with what is missing of its proof."""
-    proof_runs.prepare(serving.fine_tunes, fine_tune_id)
-    serving.fine_tunes.start(fine_tune_id)
-    proof_runs.go_on(serving.fine_tunes.info(fine_tune_id))
+    fine_tune_changes.resume_fine_tune(serving, fine_tune_id)
     return _back(fine_tune_id)
 
 

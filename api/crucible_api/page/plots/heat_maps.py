@@ -60,7 +60,7 @@ def _map(name: str, title: str, panel: Panel, k: int) -> Figure:
         [
             {
                 "type": "heatmap",
-                "x": [plain(model, 24) for model in models],
+                "x": [plain(model, 32) for model in models],
                 "y": temperatures,
                 "z": [[_percent(one) for one in row] for row in scores],
                 "text": [[_cell(one) for one in row] for row in scores],

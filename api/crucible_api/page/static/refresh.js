@@ -54,7 +54,11 @@
   if (root.dataset.events) {
     source = new EventSource(root.dataset.events);
     for (const name of ["progress", "end"]) source.addEventListener(name, plan);
-    source.addEventListener("end", () => source.close());
+    source.addEventListener("end", () => {
+      // what comes behind a training, its proof, has no events of its own
+      source.close();
+      source = null;
+    });
     source.addEventListener("error", () => {
       // a browser tries again by itself, unless the server has none
       if (source?.readyState !== EventSource.CLOSED) return;
