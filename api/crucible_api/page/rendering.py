@@ -63,7 +63,6 @@ def environment() -> Environment:
         words=words,
         letter=letter,
         visible=visible,
-        capitalize_first=capitalize_first,
         sentence=sentence,
         manifest=manifest,
     )
@@ -84,11 +83,6 @@ def share(fraction: float) -> str:
 def words(name: str) -> str:
     """A name of ours as people write it: timed out."""
     return str(name).replace("_", " ")
-
-
-def capitalize_first(text: str) -> str:
-    """A sentence of ours where it stands alone; the rest of its letters stay."""
-    return text[:1].upper() + text[1:]
 
 
 def letter(outcome: str) -> str:

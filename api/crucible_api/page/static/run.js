@@ -96,6 +96,10 @@
       if (other && !part.contains(document.querySelector("input:focus"))) part.replaceWith(other);
     }
     if (focused) (root.querySelector(`[data-action="${focused}"]:enabled`) ?? root.querySelector("[data-action]:enabled"))?.focus();
+    for (const plot of root.querySelectorAll("[data-figure]")) {
+      const other = fresh.getElementById(plot.id);
+      if (other) plot.dispatchEvent(new CustomEvent("figure", { detail: JSON.parse(other.dataset.figure) }));
+    }
     root.dataset.over = fresh.getElementById("run").dataset.over;
     follow();
   };
