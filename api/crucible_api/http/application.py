@@ -30,13 +30,18 @@ from crucible_api.http.v1 import (
     workers,
 )
 from crucible_api.page import (
+    compare_page,
     completion_page,
     diff_page,
+    fine_tunes_page,
     grid_page,
     leaderboard_page,
     run_page,
     runs_page,
+    sweeps_page,
+    workers_page,
 )
+from crucible_api.page.plots import plotly_js
 from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
@@ -73,6 +78,11 @@ _PAGES = (
     grid_page,
     completion_page,
     diff_page,
+    compare_page,
+    sweeps_page,
+    fine_tunes_page,
+    workers_page,
+    plotly_js,
 )
 
 

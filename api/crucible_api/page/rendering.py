@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from functools import cache
@@ -62,7 +63,8 @@ def environment() -> Environment:
         words=words,
         letter=letter,
         visible=visible,
-        capitalize_first=capitalize_first,
+        sentence=sentence,
+        manifest=manifest,
     )
     return made
 
@@ -81,11 +83,6 @@ def share(fraction: float) -> str:
 def words(name: str) -> str:
     """A name of ours as people write it: timed out."""
     return str(name).replace("_", " ")
-
-
-def capitalize_first(text: str) -> str:
-    """A sentence of ours where it stands alone; the rest of its letters stay."""
-    return text[:1].upper() + text[1:]
 
 
 def letter(outcome: str) -> str:
@@ -128,3 +125,13 @@ def moment(seconds: float | None) -> str:
 def grouped(number: float) -> str:
     """A whole number with its thousands apart: 32,800."""
     return f"{number:,.0f}"
+
+
+def sentence(text: str) -> str:
+    """A line of a command's answer as a sentence: with a capital, and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def manifest(found: dict[str, Any]) -> str:
+    """A run's manifest as text."""
+    return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)

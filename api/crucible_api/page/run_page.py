@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,11 +10,15 @@ from starlette.responses import RedirectResponse, Response
 
 from crucible_api import pace
 from crucible_api.http.services import Serving
+from crucible_api.page.plots import plotly_js
+from crucible_api.page.plots.pass_curves import pass_curves
 from crucible_api.page.rendering import render
+from crucible_api.pass_curve import pass_curve
 from crucible_api.reports import Gap, Progress, RunSummary
 from crucible_api.run_hosts import hosts_of
 from crucible_infra.database.attempts import Stage
 from crucible_tasks.planning import RunState
+from crucible_tasks.router import shown
 from crucible_tasks.verdict import Outcome
 
 router = APIRouter(include_in_schema=False)
@@ -67,7 +70,8 @@ def run_page(request: Request, serving: Serving, name: str) -> Response:
         named=_NAMED,
         hosts=hosts_of(summary, serving.settings),
         facts=list(_facts(summary)),
-        manifest=json.dumps(summary.manifest, indent=2, ensure_ascii=False),
+        curve=pass_curves([pass_curve(run.model_text, serving.runs.counts(run.id))]),
+        plotly=plotly_js.url(),
         can=_can(summary.run.state),
         pace=_PACE,
     )
@@ -105,7 +109,7 @@ def _facts(summary: RunSummary) -> Iterator[tuple[str, str]]:
     """What the run was, in names and texts."""
     manifest, run = summary.manifest, summary.run
     model = manifest.get("model", {})
-    yield "Model", run.model
+    yield "Model", shown(run.model)
     if model:
         told = [model["server"], model.get("quantization"), f"digest {model['digest'][:12]}"]
         yield "Served by", ", ".join(one for one in told if one)

@@ -13,6 +13,7 @@
   let told = -1;
   let source = null;
   let timer = 0;
+  let isRefreshing = false;
 
   const put = (name, text) => {
     const element = root.querySelector(`[data-live="${name}"]`);
@@ -83,15 +84,22 @@
 
   /* the server knows how the rest looks now; the page keeps its place and its focus */
   const refresh = async () => {
-    const answer = await fetch(location.href);
-    if (!answer.ok) return;
+    if (isRefreshing) return;
+    isRefreshing = true;
+    const answer = await fetch(location.href).catch(() => null);
+    isRefreshing = false;
+    if (!answer?.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const focused = document.activeElement?.dataset?.action;
     for (const part of root.querySelectorAll("[data-part]")) {
       const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
       if (other && !part.contains(document.querySelector("input:focus"))) part.replaceWith(other);
     }
-    if (focused) root.querySelector(`[data-action="${focused}"]`)?.focus();
+    if (focused) (root.querySelector(`[data-action="${focused}"]:enabled`) ?? root.querySelector("[data-action]:enabled"))?.focus();
+    for (const plot of root.querySelectorAll("[data-figure]")) {
+      const other = fresh.getElementById(plot.id);
+      if (other) plot.dispatchEvent(new CustomEvent("figure", { detail: JSON.parse(other.dataset.figure) }));
+    }
     root.dataset.over = fresh.getElementById("run").dataset.over;
     follow();
   };
