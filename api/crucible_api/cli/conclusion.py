@@ -10,7 +10,7 @@ from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
+    from crucible_api.fine_tune_reports import FineTuneInfo
     from crucible_api.proof import PartFound
     from crucible_api.runs import Runs
     from crucible_tasks.fine_tuning import AdapterRecord

@@ -15,7 +15,8 @@ from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.cli.fine_tune_inputs import Inputs
-    from crucible_api.fine_tunes import FineTunePlan, FineTunes
+    from crucible_api.fine_tune_reports import FineTunePlan
+    from crucible_api.fine_tunes import FineTunes
     from crucible_tasks.recipe import Recipe
 
 #: answers per challenge of a proof: pass@1 of one challenge to a fifth
@@ -159,7 +160,7 @@ def _carry_out(
 
 
 def _plan(wish: Any, recipe: Recipe, inputs: Inputs) -> FineTunePlan:
-    from crucible_api.fine_tunes import FineTunePlan
+    from crucible_api.fine_tune_reports import FineTunePlan
 
     return FineTunePlan(
         name=wish.name,

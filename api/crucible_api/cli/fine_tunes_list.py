@@ -12,7 +12,7 @@ from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
+    from crucible_api.fine_tune_reports import FineTuneInfo
 
 COLUMNS = (
     Column("fine-tune", style="bold", is_whole=True),

@@ -14,7 +14,7 @@ from crucible_infra.errors import InvalidInput, StorageError
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
+    from crucible_api.fine_tune_reports import FineTuneInfo
 
 EPILOG = f"""The runs of its proof and of benchmarks stay, and say what it was called. {HELP}"""
 

@@ -14,8 +14,8 @@ from crucible_api.cli.output import Column, Voice, duration
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
-    from crucible_infra.database.fine_tunes import StepRow
+    from crucible_api.fine_tune_reports import FineTuneInfo
+    from crucible_infra.fine_tune_rows import StepRow
 
 #: lines of the loss curve where not all are wanted
 _SHOWN_STEPS = 12

@@ -13,7 +13,8 @@ from crucible_infra.errors import RunIncomplete
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo, FineTunes
+    from crucible_api.fine_tune_reports import FineTuneInfo
+    from crucible_api.fine_tunes import FineTunes
     from crucible_api.runs import Runs
     from crucible_tasks.proof import Proof
     from crucible_tasks.recipe import Recipe

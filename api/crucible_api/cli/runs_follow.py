@@ -13,7 +13,7 @@ from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.runs import Runs
-    from crucible_api.sweeps import Selected
+    from crucible_api.sweep_reports import Selected
 
 EPILOG = f"""\b
 Examples:

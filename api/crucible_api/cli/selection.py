@@ -13,7 +13,7 @@ from crucible_api.cli.output import Voice
 if TYPE_CHECKING:
     from crucible_api.reports import RunInfo
     from crucible_api.runs import Runs
-    from crucible_api.sweeps import Selected
+    from crucible_api.sweep_reports import Selected
 
 #: a RUN_OR_SWEEP argument means the same everywhere
 HELP = (

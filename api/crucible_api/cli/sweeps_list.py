@@ -12,7 +12,7 @@ from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.sweeps import SweepInfo
+    from crucible_api.sweep_reports import SweepInfo
 
 COLUMNS = (
     Column("sweep", style="bold", is_whole=True),

@@ -21,7 +21,7 @@ from crucible_api.cli.report import (
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.sweeps import Best, SweepRun, SweepSummary
+    from crucible_api.sweep_reports import Best, SweepRun, SweepSummary
 
 EPILOG = """\b
 Examples:

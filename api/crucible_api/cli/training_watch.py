@@ -14,7 +14,8 @@ from crucible_infra.errors import InvalidInput, RunIncomplete, TrainingError
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo, FineTunes
+    from crucible_api.fine_tune_reports import FineTuneInfo
+    from crucible_api.fine_tunes import FineTunes
 
 #: seconds between looks at the database
 _LOOK_EVERY_EMBEDDED = 0.2
