@@ -6,18 +6,17 @@ the same hint and exit code, as the server would have on its own command line.
 
 from __future__ import annotations
 
-import re
 import traceback
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from crucible_api.http import wire
+from crucible_api.http.wire import PROBLEM, Problem
 from crucible_api.page.rendering import render
 from crucible_infra import log
 from crucible_infra.errors import (
@@ -35,8 +34,6 @@ from crucible_infra.errors import (
     UnknownDataset,
 )
 
-MEDIA_TYPE = "application/problem+json"
-
 #: the first that fits; every other error of ours is the server's
 _STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
     (RunNotFound, HTTPStatus.NOT_FOUND),
@@ -52,21 +49,6 @@ _STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
     (NoWorker, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
-_URN = "urn:codecrucible:"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One problem document."""
-
-    #: `urn:codecrucible:` and the error's name, or `about:blank` where the status says it all
-    type: str
-    title: str
-    status: int
-    detail: str
-    #: what to do next
-    hint: str | None = None
-
 
 def problem_of(error: CrucibleError) -> Problem:
     """The document of an error."""
@@ -74,22 +56,13 @@ def problem_of(error: CrucibleError) -> Problem:
         (status for kind, status in _STATUSES if isinstance(error, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
-    name = _kebab(type(error).__name__)
-    title = name.replace("-", " ").capitalize()
-    return Problem(f"{_URN}{name}", title, status, error.message, error.hint)
-
-
-def error_of(problem: Problem) -> CrucibleError:
-    """The error that a document stands for; CrucibleError for one this version does not know."""
-    name = problem.type.removeprefix(_URN)
-    kinds = {_kebab(kind.__name__): kind for kind in _tree(CrucibleError)}
-    return kinds.get(name, CrucibleError)(problem.detail, hint=problem.hint)
+    return wire.problem_of(error, status)
 
 
 def respond(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """The answer to a request that met a problem."""
     if request.url.path.startswith("/api/"):
-        return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
+        return Response(wire.encode(problem), problem.status, headers, PROBLEM)
     return render(request, "problem.html", problem.status, headers, problem=problem)
 
 
@@ -112,7 +85,7 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     )
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        int(status): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        int(status): {"description": status.phrase, "content": {PROBLEM: {"schema": schema}}}
         for status in sorted({*always, *statuses})
     }
 
@@ -148,11 +121,3 @@ def _unexpected(request: Request, error: Exception) -> Response:
     # what it says may be anybody's data; the log has it
     detail = f"unexpected {type(error).__name__}; the server's log says where"
     return respond(request, Problem("about:blank", status.phrase, status, detail))
-
-
-def _tree(kind: type[CrucibleError]) -> list[type[CrucibleError]]:
-    return [kind, *(one for child in kind.__subclasses__() for one in _tree(child))]
-
-
-def _kebab(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
