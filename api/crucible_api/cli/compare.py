@@ -54,7 +54,7 @@ def command(
 ) -> None:
     """Compare two runs challenge by challenge, and say so when nobody can tell yet."""
     from crucible_api.named_runs import find_pair
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
     from crucible_tasks.comparison import Finding, compare
     from crucible_tasks.scores import score
 

@@ -50,6 +50,18 @@ def judging_hands(voice: Voice, *, trains: bool = False) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def run_hands(voice: Voice, *, trains: bool = False) -> Iterator[None]:
+    """The same, for the work of runs and fine-tunes, which a configured server does instead."""
+    server = current().server
+    if server is None:
+        with judging_hands(voice, trains=trains):
+            yield
+        return
+    voice.talk(f"the work is done by {server}")
+    yield
+
+
 def _try_sandbox(voice: Voice) -> None:
     from crucible_tasks.evaluation import HOST, HostRequest
     from crucible_tasks.sending import send_and_wait
