@@ -13,6 +13,8 @@ from crucible_api.member_runs import find_alone
 from crucible_api.runs import Runs
 from crucible_infra.database.runs import RunRow, find_run, newest_runs
 from crucible_infra.errors import RunNotFound
+from crucible_infra.settings import current
+from crucible_tasks.model_names import spelled_out
 from crucible_tasks.model_spec import parse
 from crucible_tasks.registered import registered_in
 from crucible_tasks.router import router_in
@@ -33,6 +35,11 @@ def find_pair(runs: Runs, a: str, b: str) -> tuple[str, str]:
                 if found[place] is None:
                     found[place] = find(text, other, found[1 - place])
     return _whole(a, found[0]), _whole(b, found[1])
+
+
+def meant(text: str) -> str:
+    """What a configured name stands for; a run's id and everything else stays as it is."""
+    return spelled_out(text, current()) if text in current().models else text
 
 
 def _whole(text: str, run: RunRow | None) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crucible_infra.settings import Settings
 
 if TYPE_CHECKING:
+    from crucible_api.model_choice import Tell
     from crucible_api.reports import Progress, RunInfo, RunSummary, VerdictRow
     from crucible_api.sweep_reports import Selected, SweepInfo, SweepSummary
+    from crucible_api.wish import SamplesWish, Wish
     from crucible_tasks.scores import Counts
 
 
@@ -23,8 +26,41 @@ class ProgressTeller(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The runs of a benchmark, in their order."""
+
+    #: None for a single run
+    sweep_id: str | None
+    run_ids: tuple[str, ...]
+    #: those of them that a router is only compared with
+    companions: frozenset[str] = frozenset()
+    #: whether the built-in toy is sampled since nothing else answered
+    has_toy: bool = False
+
+
+class Readied(Protocol):
+    """A benchmark whose files are read."""
+
+    def plan(self, tell: Tell) -> Planned:
+        """Write its runs down, needing workers; `tell` hears which models were chosen."""
+        ...
+
+
 class RunService(ProgressTeller, Protocol):
     """What commands ask of runs; `Runs` and `sweeps` say what each of it means and raises."""
+
+    def ready_benchmark(self, wish: Wish) -> Readied:
+        """Read the files of a benchmark. Raises InvalidInput for one that cannot be had."""
+        ...
+
+    def plan_samples(self, wish: SamplesWish) -> str:
+        """Write down a run that judges a file's completions; returns its id."""
+        ...
+
+    def start(self, run_id: str) -> None:
+        """Begin a planned run, unless it is begun already."""
+        ...
 
     def resume(self, run_id: str) -> None:
         """Go on with a run that was paused, stopped, killed or given up."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crucible_api.cli.model_choice import registered_spec, unnamed
 from crucible_api.cli.output import Voice
+from crucible_api.model_choice import registered_spec, unnamed
 from crucible_infra.errors import ModelError, StorageError
 from crucible_infra.settings import current
 from crucible_tasks.answering import Answerer, find_models, open_answerer

@@ -53,14 +53,15 @@ def command(
     voice: Voice, *, a: str, b: str, k: int, gate: Gate | None, fail_if_worse: bool
 ) -> None:
     """Compare two runs challenge by challenge, and say so when nobody can tell yet."""
-    from crucible_api.named_runs import find_pair
+    from crucible_api.differences import differences
     from crucible_api.run_service import open_runs
     from crucible_tasks.comparison import Finding, compare
     from crucible_tasks.scores import score
 
     runs = open_runs(current())
-    run_a, run_b = (runs.summary(run_id) for run_id in find_pair(runs, _meant(a), _meant(b)))
-    warn_of_differences(run_a, run_b, voice)
+    run_a, run_b = (runs.summary(run_id) for run_id in runs.find_pair(a, b))
+    for difference in differences(run_a, run_b):
+        voice.warn(difference)
     counts_a, counts_b = runs.counts(run_a.run.id), runs.counts(run_b.run.id)
     found = compare(counts_a, counts_b, k)
     scores = (score(counts_a, k), score(counts_b, k))
@@ -77,33 +78,6 @@ def command(
         _demand(run_b, score(counts_b, gate.k), gate)
     if fail_if_worse and found.verdict is Finding.WORSE:
         raise GateNotMet(f"run {run_b.run.id} (B) is worse than run {run_a.run.id} (A)")
-
-
-def warn_of_differences(summary_a: RunSummary, summary_b: RunSummary, voice: Voice) -> None:
-    """Say on stderr what besides the models, or besides the one thing tried, tells A from B."""
-    from crucible_tasks.planning import RunState
-
-    a, b = summary_a.run, summary_b.run
-    if a.id == b.id:
-        voice.warn(f"A and B are both run {a.id}, so there is nothing to tell")
-    if summary_a.isolation != summary_b.isolation:
-        voice.warn(f"different isolation, {summary_a.isolation} and {summary_b.isolation}")
-    for run in (a, b):
-        if run.state is not RunState.FINISHED:
-            voice.warn(f"run {run.id} is {run.state}; its challenges may lack verdicts")
-    if a.dataset != b.dataset:
-        voice.warn(f"different datasets, {a.dataset} and {b.dataset}: only shared ids are compared")
-    if a.model != b.model and a.prompt != b.prompt and None not in (a.prompt, b.prompt):
-        voice.warn(f"different models, and different prompts too: {a.prompt} and {b.prompt}")
-    if a.grader != b.grader:
-        voice.warn(f"different graders, {a.grader} and {b.grader}: crucible runs regrade")
-
-
-def _meant(text: str) -> str:
-    """What a configured name stands for; a run's id and everything else stays as it is."""
-    from crucible_tasks.model_names import spelled_out
-
-    return spelled_out(text, current()) if text in current().models else text
 
 
 def _show(runs: tuple[RunSummary, RunSummary], scores: tuple[Score, Score], voice: Voice) -> None:

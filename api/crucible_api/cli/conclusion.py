@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from crucible_api import proof_runs
 from crucible_api.cli import proving
 from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
@@ -34,7 +35,7 @@ def conclude(info: FineTuneInfo, voice: Voice, *, is_mine: bool = True) -> None:
     from crucible_api.runs import open_runs
 
     voice.talk(f"registered: crucible benchmark --model {info.row.name}")
-    proof = proving.proof_of(info)
+    proof = proof_runs.proof_of(info)
     if proof is not None:
         proving.prove(info, proof, voice, is_mine=is_mine)
     show(open_runs(current()), info, proof, voice)

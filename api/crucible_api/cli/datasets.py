@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import click
 
@@ -26,42 +26,15 @@ Examples:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """One dataset that has a name."""
-
-    name: str
-    is_here: bool
-    #: of the data, as its publisher states it
-    licence: str
-    #: where it comes from; a file dropped there by hand does as well
-    home: str
-    file: str | None
-
-
 @click.command(epilog=EPILOG)
 @options.speaking
 def command(voice: Voice) -> None:
     """List the datasets known by name; a path of a file works wherever a name does."""
-    found = _known()
+    from crucible_api.known_datasets import known_datasets
+
+    found = known_datasets(current())
     if voice.is_json:
         voice.data([asdict(item) for item in found])
         return
     rows = [[item.name, "yes" if item.is_here else "no", item.licence, item.home] for item in found]
     voice.table(COLUMNS, rows)
-
-
-def _known() -> list[Known]:
-    from crucible_tasks.challenges import known
-
-    directory = current().cache_directory / "datasets"
-    found = [
-        Known(name, True, carried.licence, carried.home, None)
-        for name, carried in known.CARRIED.items()
-    ]
-    for name in known.names():
-        if name not in known.CARRIED:
-            source = known.source_of(name)
-            path = directory / source.file_name
-            found.append(Known(name, path.exists(), source.licence, source.url, str(path)))
-    return found

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crucible_api.cli import files, hands, options
-from crucible_api.cli.matrix import limits_for
 from crucible_api.cli.output import Voice, plural
-from crucible_api.cli.wish import CUSTOMARY_KS, DEFAULT_DATASET
+from crucible_api.matrix import limits_for
+from crucible_api.wish import DEFAULT_DATASET, customary_ks
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.cli.options import Gate
     from crucible_api.reports import VerdictRow
-    from crucible_api.runs import Runs
-    from crucible_tasks.planning import ImportedCompletion
 
 EPILOG = """\b
 Examples:
@@ -36,17 +33,6 @@ the function ends).
 A row of --output carries task_id, index, outcome,
 passed, detail, cpu_seconds, wall_seconds, mode and isolation, in the order of SAMPLES.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the user asked for."""
-
-    samples: str
-    dataset: str
-    ks: tuple[int, ...]
-    cpu_seconds: float | None
-    memory_mib: int | None
 
 
 @click.command(epilog=EPILOG)
@@ -69,12 +55,15 @@ def command(
 ) -> None:
     """Judge the completions of a samples file in the sandbox and print pass@k."""
     from crucible_api.cli import following, report
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
+    from crucible_api.wish import SamplesWish
 
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
     runs = open_runs(current())
-    with hands.judging_hands(voice):
-        run_id = _plan(runs, Wish(**rest), voice)
+    with hands.run_hands(voice):
+        run_id = runs.plan_samples(SamplesWish(**rest))
+        run = runs.find_run(run_id)
+        voice.talk(f"{plural(runs.progress(run_id).planned, 'completion')} on {run.dataset}")
         with following.stoppable(runs, [run_id], voice):
             runs.start(run_id)
             following.follow(runs, [run_id], voice)
@@ -84,27 +73,6 @@ def command(
         files.write(output, _lines(runs.verdict_rows(run_id)), voice)
     voice.talk(f"run {run_id}: crucible runs show {run_id} --verdicts")
     following.demand([summary], gate)
-
-
-def _plan(runs: Runs, wish: Wish, voice: Voice) -> str:
-    from crucible_api.samples import read_samples
-    from crucible_tasks.challenges import open_dataset
-
-    dataset = open_dataset(wish.dataset)
-    completions = read_samples(wish.samples)
-    voice.talk(f"{plural(len(completions), 'completion')} of {wish.samples} on {dataset.name}")
-    limits = limits_for(dataset, wish.cpu_seconds, wish.memory_mib)
-    ks = wish.ks or _customary(completions)
-    return runs.plan_evaluation(dataset, completions, ks, limits, wish.samples)
-
-
-def _customary(completions: Sequence[ImportedCompletion]) -> tuple[int, ...]:
-    """The k people quote, as far as every challenge has as many completions."""
-    counts: dict[str, int] = {}
-    for completion in completions:
-        counts[completion.task_id] = counts.get(completion.task_id, 0) + 1
-    fewest = min(counts.values(), default=1)
-    return tuple(k for k in CUSTOMARY_KS if k <= max(1, fewest))
 
 
 def _lines(rows: Sequence[VerdictRow]) -> Iterator[str]:

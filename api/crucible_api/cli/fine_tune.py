@@ -133,17 +133,18 @@ def _demand_shares(recipe: Recipe, hosts: int) -> None:
 def _carry_out(
     fine_tunes: FineTunes, wish: Any, base: str, recipe: Recipe, voice: Voice, *, is_detached: bool
 ) -> None:
-    from crucible_api.cli import conclusion, proving, training_watch
+    from crucible_api import proof_runs
+    from crucible_api.cli import conclusion, training_watch
     from crucible_api.cli.fine_tune_inputs import gather
     from crucible_api.cli.hands import judging_hands
 
     with judging_hands(voice, trains=True):
         if current().is_embedded:
-            proving.demand_base(base, recipe)
+            proof_runs.demand_base(base, recipe)
         inputs = gather(wish, base, voice)
         fine_tune_id = fine_tunes.plan(_plan(wish, recipe, inputs))
         try:
-            proving.prepare(fine_tunes, fine_tune_id)
+            proof_runs.prepare(fine_tunes, fine_tune_id)
         except CrucibleError:
             # nothing keeps a name that nothing was trained for
             fine_tunes.remove(fine_tune_id)

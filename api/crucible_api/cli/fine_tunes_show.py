@@ -36,14 +36,15 @@ STEP_COLUMNS = (
 def command(voice: Voice, *, name: str, with_steps: bool) -> None:
     """Show how a fine-tune went, and what its proof says."""
     from crucible_api import proof as proofs
-    from crucible_api.cli import conclusion, proving
+    from crucible_api import proof_runs
+    from crucible_api.cli import conclusion
     from crucible_api.fine_tunes import open_fine_tunes
     from crucible_api.runs import open_runs
 
     fine_tunes = open_fine_tunes(current())
     info = fine_tunes.find(name)
     steps = fine_tunes.steps(info.row.id)
-    proof = proving.proof_of(info)
+    proof = proof_runs.proof_of(info)
     runs = open_runs(current())
     if voice.is_json:
         found = () if proof is None else tuple(proofs.found(runs, proof))

@@ -50,14 +50,14 @@ Model specs:
 @options.speaking
 def command(voice: Voice, *, spec: str | None) -> None:
     """List the models that answer on this host, or describe the one behind SPEC."""
-    from crucible_api.cli import model_choice
+    from crucible_api import model_choice
     from crucible_api.cli.hands import hands
 
     with hands(voice):
         if spec is not None:
-            models: Sequence[ModelIdentity] = (model_choice.describe(spec, voice),)
+            models: Sequence[ModelIdentity] = (model_choice.describe(spec, voice.announce),)
         else:
-            models = (*_registered(), *model_choice.ask(None).models)
+            models = (*model_choice.registered_models(), *model_choice.answering_here())
     if voice.is_json:
         voice.data(asdict(models[0]) if spec is not None else [asdict(model) for model in models])
         return
@@ -79,23 +79,6 @@ def _tell_router(models: Sequence[ModelIdentity], voice: Voice) -> None:
     for router in (router_in(model.spec) for model in models):
         if router is not None:
             voice.answer(f"\n{router.label} is a {describe(router)}")
-
-
-def _registered() -> list[ModelIdentity]:
-    """The models that fine-tunes have made."""
-    from crucible_api.fine_tunes import open_fine_tunes
-    from crucible_tasks.generation import ModelIdentity
-
-    return [
-        ModelIdentity(
-            spec=adapter.name,
-            name=adapter.name,
-            server=f"fine-tune of {adapter.base}",
-            digest=adapter.artifact,
-            style="",
-        )
-        for adapter in open_fine_tunes(current()).registered()
-    ]
 
 
 def _row(model: ModelIdentity) -> list[str]:

@@ -102,7 +102,7 @@ def command(
 
 def _weights(model: str) -> str:
     """The hf: spec of what is to be exported: the toy's weights and a fine-tune's have one too."""
-    from crucible_api.cli.model_choice import resolved
+    from crucible_api.model_choice import resolved
     from crucible_tasks.fine_tuning import NANO
     from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 

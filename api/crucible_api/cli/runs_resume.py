@@ -38,6 +38,7 @@ def command(
     """Go on with runs that were paused, stopped, killed or left incomplete; print their results."""
     from crucible_api.cli import following, report
     from crucible_api.cli.hands import run_hands
+    from crucible_api.model_choice import refuse_dead_servers
     from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
@@ -49,7 +50,9 @@ def command(
     run_ids = [run.id for run in selection.each_run(selected)]
     begun = {run.id for run in wanted}
     with run_hands(voice):
-        _refuse_dead_servers(runs, wanted)
+        # a server asks its own workers when it is told to go on
+        if current().server is None:
+            refuse_dead_servers(runs, wanted)
         with following.stoppable(runs, run_ids, voice):
             begin = runs.resume if current().runs_here else None
             if begin is None:
@@ -88,16 +91,3 @@ def _hand_over(
         voice.data([{"run": run.id, "state": str(runs.find_run(run.id).state)} for run in wanted])
     ids = selection.named(selected)
     voice.talk(f"goes on; crucible runs follow {ids}")
-
-
-def _refuse_dead_servers(runs: RunService, wanted: Sequence[RunInfo]) -> None:
-    """Raise ModelError before anything is waited for when what is missing cannot be sampled."""
-    from crucible_api.cli.model_choice import describe
-
-    specs = dict.fromkeys(
-        run.model
-        for run in wanted
-        if (progress := runs.progress(run.id)).generated < progress.planned
-    )
-    for spec in specs:
-        describe(spec)

@@ -21,7 +21,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crucible_api.http.problems import Problem, respond
+from crucible_api.http.problems import respond
+from crucible_api.http.wire import Problem
 
 #: holds the token of a browser
 COOKIE = "crucible_token"

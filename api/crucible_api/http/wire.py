@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
@@ -69,7 +69,7 @@ def decode(data: bytes, kind: type[Value]) -> Value:
     """
     try:
         plain = json.loads(data)
-        return msgspec.convert(_restore_of(kind)(plain), kind)
+        return msgspec.convert(_restore_of(cast("Hashable", kind))(plain), kind)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
@@ -103,7 +103,7 @@ def _finite(plain: object) -> object:
 
 
 @cache
-def _restore_of(kind: object) -> Callable[[Any], Any]:
+def _restore_of(kind: Hashable) -> Callable[[Any], Any]:
     """What puts NaN where a value of this kind has null for a number."""
     return _restorer(inspect.type_info(kind))
 

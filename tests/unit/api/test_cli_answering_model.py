@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from crucible_api.cli.answering_model import chosen_spec
-from crucible_api.cli.model_choice import resolved
 from crucible_api.cli.output import Voice
 from crucible_api.fine_tune_reports import FineTunePlan
 from crucible_api.fine_tunes import open_fine_tunes
+from crucible_api.model_choice import resolved
 from crucible_infra import settings
 from crucible_infra.database.adapters import insert_adapter
 from crucible_infra.fine_tune_rows import AdapterRow

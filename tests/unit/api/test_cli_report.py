@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from crucible_api.cli.compare import warn_of_differences
 from crucible_api.cli.following import demand
 from crucible_api.cli.options import Gate
 from crucible_api.cli.output import Voice, coverage_text
 from crucible_api.cli.report import document, score_text, show
+from crucible_api.differences import differences
 from crucible_api.reports import OutcomeCount, Progress, RunInfo, RunSummary
 from crucible_infra.errors import GateNotMet, RunIncomplete
 from crucible_tasks.planning import RunKind, RunState
@@ -185,15 +185,12 @@ def test_a_prompt_of_ones_own_is_shown_beside_every_score(
     assert document([_asked_in("terse@12345678")])["prompt"] == "terse@12345678"
 
 
-def test_a_comparison_of_models_warns_where_the_prompts_differ_too(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_comparison_of_models_warns_where_the_prompts_differ_too() -> None:
     for a, b in (
         (_asked_in("default"), _asked_in("terse@12345678")),
         (_asked_in("default"), _asked_in("default", "other")),
         (_asked_in(None), _asked_in("terse@12345678", "other")),
     ):
-        warn_of_differences(a, b, Voice())
-    assert capsys.readouterr().err == ""
-    warn_of_differences(_asked_in("default"), _asked_in("terse@12345678", "other"), Voice())
-    assert "different prompts too: default and terse@12345678" in capsys.readouterr().err
+        assert list(differences(a, b)) == []
+    (found,) = differences(_asked_in("default"), _asked_in("terse@12345678", "other"))
+    assert "different prompts too: default and terse@12345678" in found

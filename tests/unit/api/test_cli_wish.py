@@ -10,11 +10,11 @@ import pytest
 from click.core import ParameterSource
 
 import scripted_run
-from crucible_api.cli import matrix, model_choice
-from crucible_api.cli.model_choice import Choice
+from crucible_api import matrix, model_choice
 from crucible_api.cli.options import Gate
-from crucible_api.cli.output import Voice
-from crucible_api.cli.wish import Wish, read_wish
+from crucible_api.cli.wish import check, read_wish
+from crucible_api.model_choice import Choice, Tell
+from crucible_api.wish import Wish
 from crucible_infra.errors import FormatError, InvalidInput
 from crucible_tasks.generation import ModelIdentity
 
@@ -56,9 +56,9 @@ def test_a_flag_overrides_the_file_and_the_file_the_default(tmp_path: Path) -> N
 def test_a_mistake_is_blamed_on_the_file_only_where_the_file_decided(tmp_path: Path) -> None:
     wish = _read(tmp_path, "n: 1\nk: [1, 5]")
     with pytest.raises(FormatError, match=r"s\.yaml:2: k: pass@5 needs at least 5"):
-        wish.check(None)
+        wish.check()
     with pytest.raises(InvalidInput, match=r"^pass@5 needs"):
-        replace(wish, of_file=frozenset()).check(None)
+        replace(wish, of_file=frozenset()).check()
     wish = _read(tmp_path, "datasets:\n- a\n- b")
     with (
         pytest.raises(FormatError, match=r"s\.yaml:3: datasets: no"),
@@ -73,16 +73,16 @@ def test_every_run_reports_the_ks_its_n_allows() -> None:
     wish = replace(wish, ks=(1, 20))
     assert [wish.ks_for(n) for n in wish.ns] == [(1,), (1, 20)]
     with pytest.raises(InvalidInput, match="with n = 1 there is no pass@k"):
-        replace(wish, ks=(20,)).check(None)
+        replace(wish, ks=(20,)).check()
     with pytest.raises(InvalidInput, match="pass@20, which is not computed"):
-        wish.check(Gate(20, 0.5))
+        check(wish, Gate(20, 0.5))
 
 
 def test_the_matrix_has_every_combination_model_by_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def choose(specs: tuple[str, ...], style: str | None, voice: Voice) -> Choice:
-        del voice
+    def choose(specs: tuple[str, ...], style: str | None, tell: Tell) -> Choice:
+        del tell
         found = tuple(replace(scripted_run.MODEL, spec=f"{spec}?{style}") for spec in specs)
         return Choice(found)
 
@@ -95,7 +95,7 @@ def test_the_matrix_has_every_combination_model_by_model(
         temperatures=(0.2, 0.2, 0.8),
         priority=3,
     )
-    found = matrix.plan_matrix(wish, [scripted_run.dataset()], [None], Voice()).plans
+    found = matrix.plan_matrix(wish, [scripted_run.dataset()], [None], print).plans
     assert len(found) == 2 * 2 * 2 * 2
     assert [plan.model.spec for plan in found[::4]] == ["a?base", "b?base", "a?chat", "b?chat"]
     assert [(plan.n, plan.sampling.temperature) for plan in found[:4]] == [
@@ -104,12 +104,12 @@ def test_the_matrix_has_every_combination_model_by_model(
     assert {(plan.sweep_id, plan.priority) for plan in found} == {(found[0].sweep_id, 3)}
     assert found[0].sweep_id is not None
     (alone,) = matrix.plan_matrix(
-        replace(WISH, models=("a",)), [scripted_run.dataset()], [None], Voice()
+        replace(WISH, models=("a",)), [scripted_run.dataset()], [None], print
     ).plans
     assert alone.sweep_id is None
     many = replace(WISH, models=("a",), temperatures=tuple(t / 1000 for t in range(1001)))
     with pytest.raises(InvalidInput, match="has 1001 runs; at most 1000"):
-        matrix.plan_matrix(many, [scripted_run.dataset()], [None], Voice())
+        matrix.plan_matrix(many, [scripted_run.dataset()], [None], print)
 
 
 def test_where_nothing_answers_the_toy_has_settings_of_its_own_that_flags_override(
@@ -126,7 +126,7 @@ def test_where_nothing_answers_the_toy_has_settings_of_its_own_that_flags_overri
                 *(plan.model.spec, plan.dataset.name, plan.n, plan.sampling.temperature),
                 len(plan.dataset.challenges),
             )
-            for plan in matrix.plan_matrix(wish, datasets, [None], Voice()).plans
+            for plan in matrix.plan_matrix(wish, datasets, [None], print).plans
         ]
 
     unsaid = replace(WISH, ns=(), limit=3)
@@ -163,7 +163,7 @@ def test_every_model_that_reads_prompts_is_asked_in_every_wording(
     monkeypatch.setattr(model_choice, "choose", lambda *_: Choice((live, scripted_run.MODEL)))
     wish = replace(WISH, prompts=("default", "a.txt"), temperatures=(0.2, 0.8))
     found = matrix.plan_matrix(
-        wish, [scripted_run.dataset()], matrix.open_wordings(wish), Voice()
+        wish, [scripted_run.dataset()], matrix.open_wordings(wish), print
     ).plans
     assert [
         (plan.model.server, plan.sampling.temperature, plan.wording and plan.wording.name)
@@ -186,7 +186,7 @@ def test_a_wording_that_no_base_model_can_continue_is_blamed_on_the_file_that_na
     def planned(*models: ModelIdentity) -> int:
         monkeypatch.setattr(model_choice, "choose", lambda *_: Choice(models))
         dataset = scripted_run.dataset()
-        return len(matrix.plan_matrix(wish, [dataset], wordings, Voice()).plans)
+        return len(matrix.plan_matrix(wish, [dataset], wordings, print).plans)
 
     with pytest.raises(FormatError, match=r"s\.yaml:4: prompts: a\.txt: text follows") as caught:
         planned(live)

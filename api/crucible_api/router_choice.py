@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crucible_api.cli.output import Voice
 from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
+    from crucible_api.model_choice import Tell
     from crucible_tasks.generation import ModelIdentity
     from crucible_tasks.model_spec import ModelSpec
     from crucible_tasks.router import Router
 
 
-def find_router(spec: ModelSpec, voice: Voice | None) -> Router | None:
+def find_router(spec: ModelSpec, tell: Tell | None) -> Router | None:
     """The router a spec means, frozen or not; None where it means a model.
 
     A configured name goes before everything, the built-in `hybrid` behind the models of
@@ -29,7 +29,7 @@ def find_router(spec: ModelSpec, voice: Voice | None) -> Router | None:
     router = named_router(spec)
     if router is not None or spec.kind is not ModelKind.NAME or spec.name in current().models:
         return router
-    found = _built_in(spec.name, voice)
+    found = _built_in(spec.name, tell)
     return found if found is None or spec.style is None else restyled(found, spec.style)
 
 
@@ -39,7 +39,7 @@ def frozen_identity(router: Router) -> ModelIdentity:
     Raises ModelError for a member that does not answer, InvalidInput for members that cannot be
     one model, and for those that no single host of a cluster is known to reach.
     """
-    from crucible_api.cli.model_choice import answering, describe
+    from crucible_api.model_choice import answering, describe
     from crucible_tasks.capability import one_host_has
     from crucible_tasks.router import freeze
 
@@ -56,13 +56,13 @@ def frozen_identity(router: Router) -> ModelIdentity:
 
 
 def default_router(
-    models: tuple[ModelIdentity, ...], style: str | None, voice: Voice
+    models: tuple[ModelIdentity, ...], style: str | None, tell: Tell
 ) -> ModelIdentity | None:
     """The built-in router over what answers on this host, frozen; None where it makes none.
 
     Only where this process does the work: the models a cluster's workers list are each one's own.
     """
-    from crucible_api.cli.model_choice import unnamed
+    from crucible_api.model_choice import unnamed
     from crucible_tasks.built_in_router import built_in
     from crucible_tasks.model_spec import parse
     from crucible_tasks.router import describe, restyled
@@ -73,10 +73,10 @@ def default_router(
     try:
         found = frozen_identity(router if style is None else restyled(router, style))
     except InvalidInput as error:
-        voice.announce(f"{error.message}; so only one of them is asked")
+        tell(f"{error.message}; so only one of them is asked")
         return None
     asked = f"the built-in router {found.name}, {describe(router)}"
-    voice.announce(unnamed(asked, len(models) - len(router.members)))
+    tell(unnamed(asked, len(models) - len(router.members)))
     return found
 
 
@@ -88,8 +88,8 @@ def with_fallback(model: ModelIdentity) -> ModelIdentity:
     return model if router is None else identity_of(replace(router, falls_back=True))
 
 
-def _built_in(name: str, voice: Voice | None) -> Router | None:
-    from crucible_api.cli.model_choice import answering_here, registered_spec
+def _built_in(name: str, tell: Tell | None) -> Router | None:
+    from crucible_api.model_choice import answering_here, registered_spec
     from crucible_tasks.built_in_router import asked_for
     from crucible_tasks.model_spec import parse
     from crucible_tasks.router import BUILT_IN, describe
@@ -100,6 +100,6 @@ def _built_in(name: str, voice: Voice | None) -> Router | None:
     if any(one.name.removesuffix(":latest") == BUILT_IN for one in models):
         return None
     router = asked_for([parse(one.spec) for one in models])
-    if voice is not None:
-        voice.announce(f"{BUILT_IN} is built in here: {describe(router)}")
+    if tell is not None:
+        tell(f"{BUILT_IN} is built in here: {describe(router)}")
     return router

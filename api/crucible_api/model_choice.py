@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from crucible_api.cli.output import Voice
 from crucible_infra.errors import ModelError
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
+    from crucible_api.reports import RunInfo
+    from crucible_api.run_service import ProgressTeller
     from crucible_tasks.generation import ModelIdentity, ModelReport
+
+#: says something to whoever asked
+Tell = Callable[[str], object]
 
 #: proves an installation, needs no server
 REFERENCE = "reference"
@@ -37,7 +41,7 @@ class Choice:
     companions: tuple[ModelIdentity, ...] = ()
 
 
-def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
+def choose(specs: Sequence[str], style: str | None, tell: Tell) -> Choice:
     """Find the models; needs workers.
 
     Raises InvalidModelSpec for a spec that cannot be read and ModelError for a model nobody has.
@@ -45,30 +49,30 @@ def choose(specs: Sequence[str], style: str | None, voice: Voice) -> Choice:
     configured = current().default_model
     wanted = tuple(specs) or ((configured,) if configured else ())
     if wanted:
-        found = [describe(_styled(spec, style), voice) for spec in dict.fromkeys(wanted)]
+        found = [describe(_styled(spec, style), tell) for spec in dict.fromkeys(wanted)]
         return Choice(tuple(found))
-    discovered = _discover(style, voice)
+    discovered = _discover(style, tell)
     if discovered is not None:
         return Choice((discovered,))
     return Choice((describe(REFERENCE),), describe(TOY))
 
 
-def describe(spec: str, voice: Voice | None = None) -> ModelIdentity:
+def describe(spec: str, tell: Tell | None = None) -> ModelIdentity:
     """Ask a worker which weights a spec stands for.
 
-    A name that a fine-tune has registered means its model, whatever else is called so; `voice`
+    A name that a fine-tune has registered means its model, whatever else is called so; `tell`
     says it then. A router is frozen: see `router_choice`. Raises InvalidModelSpec before anybody
     is asked, ModelError when there is no such model.
     """
-    from crucible_api.cli.router_choice import find_router, frozen_identity
+    from crucible_api.router_choice import find_router, frozen_identity
     from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
 
     spec = spelled_out(spec, current())
-    router = find_router(parse(spec), voice)
+    router = find_router(parse(spec), tell)
     if router is not None:
         return frozen_identity(router)
-    return answering(resolved(spec, voice))
+    return answering(resolved(spec, tell))
 
 
 def answering(spec: str) -> ModelIdentity:
@@ -82,6 +86,23 @@ def answering(spec: str) -> ModelIdentity:
 def answering_here() -> tuple[ModelIdentity, ...]:
     """Everything that answers on a worker's host."""
     return ask(None).models
+
+
+def registered_models() -> tuple[ModelIdentity, ...]:
+    """The models that fine-tunes have made, by their names."""
+    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_tasks.generation import ModelIdentity
+
+    return tuple(
+        ModelIdentity(
+            spec=adapter.name,
+            name=adapter.name,
+            server=f"fine-tune of {adapter.base}",
+            digest=adapter.artifact,
+            style="",
+        )
+        for adapter in open_fine_tunes(current()).registered()
+    )
 
 
 def ask(spec: str | None) -> ModelReport:
@@ -98,19 +119,19 @@ def unnamed(asked: str, others: int) -> str:
     return f"no model was named, so this asks {asked} ({more}choose with -m)"
 
 
-def _discover(style: str | None, voice: Voice) -> ModelIdentity | None:
-    from crucible_api.cli.router_choice import default_router
+def _discover(style: str | None, tell: Tell) -> ModelIdentity | None:
+    from crucible_api.router_choice import default_router
     from crucible_tasks.built_in_router import preferred
 
     models = answering_here()
     model = preferred(models)
     if model is None:
         return None
-    router = default_router(models, style, voice)
+    router = default_router(models, style, tell)
     if router is not None:
         return router
     model = model if style is None else replace(model, style=style)
-    voice.announce(unnamed(f"{model.spec} on {model.server}", len(models) - 1))
+    tell(unnamed(f"{model.spec} on {model.server}", len(models) - 1))
     return model
 
 
@@ -139,7 +160,7 @@ def registered_spec(spec: str) -> str | None:
     return str(replace(parse(spec_of(adapter)), style=wanted.style))
 
 
-def resolved(spec: str, voice: Voice | None = None) -> str:
+def resolved(spec: str, tell: Tell | None = None) -> str:
     """What a configured name stands for, and the model that is registered under a name."""
     from crucible_tasks.model_names import spelled_out
     from crucible_tasks.model_spec import parse
@@ -148,16 +169,27 @@ def resolved(spec: str, voice: Voice | None = None) -> str:
     registered = registered_spec(spec)
     if registered is None:
         return spec
-    if voice is not None:
-        _tell_clash(parse(spec).name, voice)
+    if tell is not None:
+        _tell_clash(parse(spec).name, tell)
     return registered
 
 
-def _tell_clash(name: str, voice: Voice) -> None:
+def _tell_clash(name: str, tell: Tell) -> None:
     """Say which model is meant where a server on the usual ports has one of the same name."""
     for model in ask(None).models:
         if model.name.removesuffix(":latest") == name:
-            voice.announce(f"{name} is the model of a fine-tune here; the other is {model.spec}")
+            tell(f"{name} is the model of a fine-tune here; the other is {model.spec}")
+
+
+def refuse_dead_servers(runs: ProgressTeller, wanted: Sequence[RunInfo]) -> None:
+    """Raise ModelError before anything is waited for when what is missing cannot be sampled."""
+    specs = dict.fromkeys(
+        run.model
+        for run in wanted
+        if (progress := runs.progress(run.id)).generated < progress.planned
+    )
+    for spec in specs:
+        describe(spec)
 
 
 def _styled(spec: str, style: str | None) -> str:

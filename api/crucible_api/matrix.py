@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from crucible_api.cli.model_choice import Choice
-from crucible_api.cli.output import Voice
-from crucible_api.cli.wish import Wish
+from crucible_api.model_choice import Choice, Tell
+from crucible_api.wish import Wish
 from crucible_infra.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def open_wordings(wish: Wish) -> list[Wording | None]:
 
 
 def plan_matrix(
-    wish: Wish, datasets: Sequence[Dataset], wordings: Sequence[Wording | None], voice: Voice
+    wish: Wish, datasets: Sequence[Dataset], wordings: Sequence[Wording | None], tell: Tell
 ) -> Matrix:
     """Every combination; needs workers, who know the models.
 
@@ -77,7 +76,7 @@ def plan_matrix(
     """
     from crucible_tasks.planning import BenchmarkPlan, new_id
 
-    choice = _with_members(_choose(wish, voice), wish)
+    choice = _with_members(_choose(wish, tell), wish)
     asked = choice.models if choice.toy is None else (*choice.models, choice.toy)
     _check_wordings(wish, asked, wordings)
     cells = list(_cells_of(choice, wish, datasets, wordings))
@@ -121,14 +120,14 @@ def limits_for(
     )
 
 
-def _choose(wish: Wish, voice: Voice) -> Choice:
+def _choose(wish: Wish, tell: Tell) -> Choice:
     """The models in every style asked for; they are looked for only once."""
-    from crucible_api.cli import model_choice
+    from crucible_api import model_choice
 
     first, *others = wish.styles or (None,)
-    choice = model_choice.choose(wish.models, first, voice)
+    choice = model_choice.choose(wish.models, first, tell)
     specs = wish.models or tuple(model.spec.partition("?style=")[0] for model in choice.models)
-    more = [model_choice.choose(specs, style, voice).models for style in dict.fromkeys(others)]
+    more = [model_choice.choose(specs, style, tell).models for style in dict.fromkeys(others)]
     # a model without styles, like a replay, is the same one in each
     models = {
         (model.spec, model.style): model for found in (choice.models, *more) for model in found
@@ -138,8 +137,8 @@ def _choose(wish: Wish, voice: Voice) -> Choice:
 
 def _with_members(choice: Choice, wish: Wish) -> Choice:
     """Behind each router its members, which it is worth its cost against, or not."""
-    from crucible_api.cli.model_choice import describe
-    from crucible_api.cli.router_choice import with_fallback
+    from crucible_api.model_choice import describe
+    from crucible_api.router_choice import with_fallback
     from crucible_tasks.router import router_in
 
     chosen = [with_fallback(one) if wish.falls_back else one for one in choice.models]
