@@ -12,8 +12,8 @@ from crucible_api.model_choice import Tell
 from crucible_api.run_service import Planned, ProgressTeller, Readied
 from crucible_api.runs import Runs
 from crucible_api.samples import read_samples
-from crucible_api.wish import SamplesWish, Wish, customary_ks
 from crucible_api.sweep_reports import Selected, SweepInfo, SweepSummary
+from crucible_api.wish import SamplesWish, Wish, customary_ks
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import open_database
 from crucible_infra.settings import Settings

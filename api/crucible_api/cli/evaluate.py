@@ -10,8 +10,7 @@ import click
 
 from crucible_api.cli import files, hands, options
 from crucible_api.cli.output import Voice, plural
-from crucible_api.matrix import limits_for
-from crucible_api.wish import DEFAULT_DATASET, customary_ks
+from crucible_api.wish import DEFAULT_DATASET
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
