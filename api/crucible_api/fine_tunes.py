@@ -43,6 +43,7 @@ from crucible_tasks.registered import spec_of_trained
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
+    from sqlalchemy import Connection
 
 __all__ = [
     "LATEST",
@@ -204,9 +205,7 @@ class FineTunes:
     def newest(self, limit: int) -> tuple[FineTuneInfo, ...]:
         """The last ones planned, newest first."""
         with self.database.reading() as connection:
-            rows = newest_fine_tunes(connection, limit)
-            adapters = adapters_of(connection, [row.id for row in rows])
-        return tuple(_info(row, adapters.get(row.id)) for row in rows)
+            return infos(connection, newest_fine_tunes(connection, limit))
 
     def find(self, text: str) -> FineTuneInfo:
         """The fine-tune a user means: its model's name, an id or part of one, or `latest`.
@@ -240,6 +239,12 @@ def open_fine_tunes(settings: Settings) -> FineTunes:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     return FineTunes(open_database(settings.database_url))
+
+
+def infos(connection: Connection, rows: Sequence[FineTuneRow]) -> tuple[FineTuneInfo, ...]:
+    """How these stand."""
+    adapters = adapters_of(connection, [row.id for row in rows])
+    return tuple(_info(row, adapters.get(row.id)) for row in rows)
 
 
 def registered_model(database: Database, name: str) -> AdapterRow | None:

@@ -201,12 +201,12 @@ class Runs:
     def progress(self, run_id: str) -> Progress:
         """How far the run is; cheap enough to be asked five times a second."""
         with self.database.reading() as connection:
-            return standing.progress(connection, _found(run_id, find_run(connection, run_id)))
+            return standing.progress(connection, found_run(connection, run_id))
 
     def summary(self, run_id: str) -> RunSummary:
         """Scores, validity, progress and manifest of a run, finished or not."""
         with self.database.reading() as connection:
-            run = _found(run_id, find_run(connection, run_id))
+            run = found_run(connection, run_id)
             found = standing.summary(connection, run)
             cost = cost_of(connection, run)
             return replace(found, routing=routing(connection, run), cost=cost)
@@ -214,12 +214,12 @@ class Runs:
     def counts(self, run_id: str) -> tuple[Counts, ...]:
         """Per challenge, in the dataset's order, the judged completions and those that passed."""
         with self.database.reading() as connection:
-            return standing.counts(connection, _found(run_id, find_run(connection, run_id)))
+            return standing.counts(connection, found_run(connection, run_id))
 
     def verdict_rows(self, run_id: str) -> tuple[VerdictRow, ...]:
         """Every stored completion and its verdict, in the order of the file or the dataset."""
         with self.database.reading() as connection:
-            run = _found(run_id, find_run(connection, run_id))
+            run = found_run(connection, run_id)
             return tuple(standing.verdict_rows(connection, run))
 
     def list_runs(self, limit: int = 20) -> tuple[RunInfo, ...]:
@@ -249,7 +249,7 @@ class Runs:
         """Write the run's manifest, completions and verdicts as files; see `export`."""
         summary = self.summary(run_id)
         with self.database.reading() as connection:
-            run = _found(run_id, find_run(connection, run_id))
+            run = found_run(connection, run_id)
             dataset = decode(self.artifacts.get(run.dataset_artifact))
             exported = Exported(
                 summary,
@@ -293,6 +293,11 @@ def open_runs(settings: Settings) -> Runs:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     return Runs(open_database(settings.database_url), open_store(settings.artifacts_url))
+
+
+def found_run(connection: Connection, run_id: str) -> RunRow:
+    """The run with exactly this id. Raises RunNotFound."""
+    return _found(run_id, find_run(connection, run_id))
 
 
 def _set_off(connection: Connection, run: RunRow, owner: str | None) -> None:

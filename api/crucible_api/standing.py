@@ -111,12 +111,19 @@ def counts(connection: Connection, run: RunRow) -> tuple[Counts, ...]:
 
 def verdict_rows(connection: Connection, run: RunRow) -> Iterator[VerdictRow]:
     """Every completion with its verdict, or with whose fault it is that there is none."""
+    return told_verdicts(connection, run, each_judged(connection, run))
+
+
+def told_verdicts(
+    connection: Connection, run: RunRow, rows: Iterable[JudgedRow]
+) -> Iterator[VerdictRow]:
+    """The same for some completions of the run."""
     given_up = {
         task_id
         for task_id, stage in given_up_stages(connection, run.id)
         if stage == Stage.EVALUATION
     }
-    for row in each_judged(connection, run):
+    for row in rows:
         without = Outcome.INFRA_ERROR if row.task_id in given_up else Outcome.MISSING
         yield _verdict_row(row, without)
 

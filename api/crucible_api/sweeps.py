@@ -84,9 +84,13 @@ def list_sweeps(runs: Runs, limit: int = 20) -> tuple[SweepInfo, ...]:
     """The last sweeps planned, newest first."""
     with runs.database.reading() as connection:
         return tuple(
-            _info(sweep_id, _infos(connection, runs_of_sweep(connection, sweep_id)))
-            for sweep_id in newest_sweep_ids(connection, limit)
+            sweep_info(connection, sweep_id) for sweep_id in newest_sweep_ids(connection, limit)
         )
+
+
+def sweep_info(connection: Connection, sweep_id: str) -> SweepInfo:
+    """One line about a sweep that is there."""
+    return _info(sweep_id, _infos(connection, runs_of_sweep(connection, sweep_id)))
 
 
 def sweep_summary(runs: Runs, sweep_id: str, k: int | None = None) -> SweepSummary:

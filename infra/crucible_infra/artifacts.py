@@ -91,6 +91,16 @@ class ArtifactStore(ABC):
         if found.hexdigest() != digest:
             raise self._damaged(digest)
 
+    def size(self, digest: str) -> int:
+        """How many bytes it has, as they lie there. Raises ArtifactMissing, StorageError."""
+        _check_digest(digest)
+        try:
+            return self._size(digest)
+        except FileNotFoundError as error:
+            raise self._missing(digest) from error
+        except OSError as error:
+            raise self._storage_error(error, "read") from error
+
     def remove(self, digest: str) -> None:
         """Give the space back; what is not there is gone already. Raises StorageError."""
         _check_digest(digest)
@@ -136,6 +146,10 @@ class ArtifactStore(ABC):
     @abstractmethod
     def _open(self, digest: str) -> BinaryIO:
         """The stored bytes as a file; FileNotFoundError when there are none."""
+
+    @abstractmethod
+    def _size(self, digest: str) -> int:
+        """Of the stored bytes; FileNotFoundError when there are none."""
 
     @abstractmethod
     def _remove(self, digest: str) -> None:
@@ -184,6 +198,9 @@ class _LocalStore(ArtifactStore):
     def _open(self, digest: str) -> BinaryIO:
         return self._path(digest).open("rb")
 
+    def _size(self, digest: str) -> int:
+        return self._path(digest).stat().st_size
+
     def _remove(self, digest: str) -> None:
         self._path(digest).unlink()
 
@@ -229,6 +246,9 @@ class _RemoteStore(ArtifactStore):
     def _open(self, digest: str) -> BinaryIO:
         file: BinaryIO = self._filesystem.open(self._path(digest), "rb")
         return file
+
+    def _size(self, digest: str) -> int:
+        return int(self._filesystem.size(self._path(digest)))
 
     def _remove(self, digest: str) -> None:
         self._filesystem.rm_file(self._path(digest))

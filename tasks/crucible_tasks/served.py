@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from crucible_infra import log, settings
 from crucible_infra.errors import BrokerUnavailable, ModelNotFound, NoWorker
 from crucible_tasks import roster
+
+Answer = TypeVar("Answer")
 
 #: seconds a model's worker may need to tell of it: it may have been started together with us
 PATIENCE_SECONDS = 5.0
@@ -23,7 +27,7 @@ def demand_served(queue: str, model: str) -> None:
     Raises ModelNotFound, with what is served instead, and BrokerUnavailable.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while queue not in {queue for line in _present() for queue in line.queues}:
+    while queue not in {queue for line in present() for queue in line.queues}:
         if time.monotonic() > deadline:
             raise _not_served(model)
         time.sleep(_LOOK_SECONDS)
@@ -43,7 +47,7 @@ def demand_worker(queue: str, count: int = 1) -> None:
 
 def workers_of(queue: str) -> frozenset[str]:
     """The names of the workers that take from this queue now. Raises BrokerUnavailable."""
-    return frozenset(line.member for line in _present() if queue in line.queues)
+    return frozenset(line.member for line in present() if queue in line.queues)
 
 
 def _too_few(queue: str, there: int, count: int) -> NoWorker:
@@ -54,16 +58,26 @@ def _too_few(queue: str, there: int, count: int) -> NoWorker:
     return NoWorker(f"{serve} the queue {queue}, and {count} are asked for", hint=more)
 
 
-def _present() -> tuple[roster.Line, ...]:
+def present() -> tuple[roster.Line, ...]:
+    """Every worker that is there. Raises BrokerUnavailable."""
+    return _answer(roster.present)
+
+
+def gone() -> tuple[str, ...]:
+    """The names of the workers that have fallen silent. Raises BrokerUnavailable."""
+    return _answer(roster.gone)
+
+
+def _answer(question: Callable[[], Answer]) -> Answer:
     try:
-        return roster.present()
+        return question()
     except roster.redis_errors() as error:
         place = log.redact(settings.current().broker_url)
         raise BrokerUnavailable(f"the broker {place} cannot be reached: {error}") from error
 
 
 def _not_served(model: str) -> ModelNotFound:
-    models = sorted({model for line in _present() for model in line.models})
+    models = sorted({model for line in present() for model in line.models})
     named = ", ".join(models[:_MOST_NAMED]) or "none of any host's own"
     more = f" and {len(models) - _MOST_NAMED} more" if len(models) > _MOST_NAMED else ""
     return ModelNotFound(

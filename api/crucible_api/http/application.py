@@ -6,15 +6,42 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from crucible_api import __version__
+from crucible_api.http.document import write_document
 from crucible_api.http.guard import Guard, Rules
 from crucible_api.http.problems import handle_problems
 from crucible_api.http.services import Services
-from crucible_api.http.v1 import runs
+from crucible_api.http.v1 import (
+    artifacts,
+    comparisons,
+    datasets,
+    exports,
+    fine_tunes,
+    models,
+    runs,
+    selections,
+    sweeps,
+    version,
+    workers,
+)
 from crucible_api.page import runs_page
 from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
 PREFIX = "/api/v1"
+
+_MODULES = (
+    runs,
+    exports,
+    sweeps,
+    selections,
+    comparisons,
+    models,
+    datasets,
+    workers,
+    fine_tunes,
+    artifacts,
+    version,
+)
 
 
 def build(services: Services, rules: Rules) -> FastAPI:
@@ -28,8 +55,9 @@ def build(services: Services, rules: Rules) -> FastAPI:
         redoc_url=None,
     )
     application.state.services = services
+    write_document(application)
     handle_problems(application)
-    for module in (runs,):
+    for module in _MODULES:
         application.include_router(module.router, prefix=PREFIX)
     for page in (runs_page,):
         application.include_router(page.router)

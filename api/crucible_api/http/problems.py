@@ -20,6 +20,7 @@ from crucible_api.http.wire import PROBLEM, Problem
 from crucible_api.page.rendering import render
 from crucible_infra import log
 from crucible_infra.errors import (
+    ArtifactMissing,
     BrokerUnavailable,
     ConversationNotFound,
     CrucibleError,
@@ -40,6 +41,7 @@ _STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
     (FineTuneNotFound, HTTPStatus.NOT_FOUND),
     (ConversationNotFound, HTTPStatus.NOT_FOUND),
     (UnknownDataset, HTTPStatus.NOT_FOUND),
+    (ArtifactMissing, HTTPStatus.NOT_FOUND),
     (NameTaken, HTTPStatus.CONFLICT),
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelError, HTTPStatus.BAD_GATEWAY),
@@ -80,7 +82,9 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
     )
     schema = {"$ref": "#/components/schemas/Problem"}

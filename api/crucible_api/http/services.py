@@ -21,6 +21,8 @@ class Services:
     settings: Settings
     runs: Runs
     fine_tunes: FineTunes
+    #: whether this process trains, where it does the work
+    trains: bool = False
 
 
 def open_services(settings: Settings) -> Services:

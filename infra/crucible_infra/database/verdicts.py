@@ -135,17 +135,19 @@ def each_judged(connection: Connection, run: RunRow) -> Iterator[JudgedRow]:
                 run_challenges.c.task_id == completions.c.task_id,
             ),
         )
-        .outerjoin(
-            verdicts,
-            and_(
-                verdicts.c.run_id == completions.c.run_id,
-                verdicts.c.task_id == completions.c.task_id,
-                verdicts.c.index == completions.c.index,
-                verdicts.c.grader == run.grader,
-            ),
-        )
+        .outerjoin(verdicts, joined_verdicts(run))
         .where(completions.c.run_id == run.id)
         .order_by(completions.c.line, run_challenges.c.position, completions.c.index)
     )
     result = connection.execution_options(yield_per=_PAGE).execute(query)
     return (JudgedRow(**row) for row in result.mappings())
+
+
+def joined_verdicts(run: RunRow) -> ColumnElement[bool]:
+    """Which verdict belongs to a completion of a run."""
+    return and_(
+        verdicts.c.run_id == completions.c.run_id,
+        verdicts.c.task_id == completions.c.task_id,
+        verdicts.c.index == completions.c.index,
+        verdicts.c.grader == run.grader,
+    )
