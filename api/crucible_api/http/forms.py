@@ -84,6 +84,8 @@ class Begun:
     #: None for a single run
     sweep: str | None
     runs: tuple[str, ...]
+    #: those of them that a router is only compared with
+    companions: tuple[str, ...] = ()
     #: what a person should know about it, a sentence each
     notes: tuple[str, ...] = ()
 

@@ -30,7 +30,7 @@ def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleErro
         return CrucibleError(
             f"{url} knows no such request", hint=f"this is codecrucible {__version__}; is it older?"
         )
-    if HTTPStatus(problem.status).is_client_error:
+    if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return InvalidInput(f"{url}: {problem.detail}", hint=problem.hint)
     return CrucibleError(f"{url}: {problem.detail}", hint=problem.hint)
 

@@ -136,9 +136,10 @@ class Server:
             theirs = self.get("/version", Version).version
             raise mismatch(self.url, theirs, str(error)) from error
 
-    def has(self, path: str) -> bool:
-        """Whether something is there."""
-        return self._ask(_Request("HEAD", path)).is_success
+    def size(self, path: str) -> int | None:
+        """How many bytes are there; None where nothing is."""
+        answer = self._ask(_Request("HEAD", path))
+        return int(answer.headers.get("content-length", 0)) if answer.is_success else None
 
     def upload(self, path: str, chunks: Callable[[], Iterator[bytes]]) -> None:
         """Send bytes, however many; the source is asked again where it must be begun anew."""

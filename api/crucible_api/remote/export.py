@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import io
-import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -33,34 +33,29 @@ def unpack(chunks: Iterator[bytes], directory: Path) -> tuple[Path, ...]:
     except tarfile.TarError as error:
         raise CrucibleError(f"the server's export is broken: {error}") from error
     except OSError as error:
-        kind = DiskFull if error.errno == errno_full() else StorageError
+        kind = DiskFull if error.errno == errno.ENOSPC else StorageError
         raise kind(f"{directory}: cannot be written: {error.strerror or error}") from error
     return tuple(directory / name for name in names)
-
-
-def errno_full() -> int:
-    """What a full disk is called."""
-    import errno  # noqa: PLC0415 -- only in the worst case
-
-    return errno.ENOSPC
 
 
 def _written(chunks: Iterator[bytes], folder: Path) -> Iterator[str]:
     with tarfile.open(fileobj=_Stream(chunks), mode="r|") as archive:
         for number, member in enumerate(archive):
             file = archive.extractfile(member) if member.isreg() else None
-            if file is None or not _is_plain(member.name) or number >= _MOST_FILES:
+            # below one folder, which is named after the run
+            *above, name = member.name.split("/")
+            if file is None or len(above) > 1 or not _is_plain(name) or number >= _MOST_FILES:
                 raise tarfile.TarError(f"it holds {member.name[:80]!r}")
-            target = folder / member.name
+            target = folder / name
             with target.open("xb") as written:
                 while piece := file.read(_CHUNK):
                     written.write(piece)
             target.chmod(0o644)
-            yield member.name
+            yield name
 
 
 def _is_plain(name: str) -> bool:
-    return name == os.path.basename(name) and not name.startswith(".") and name.isprintable()  # noqa: PTH119 -- a name
+    return bool(name) and not name.startswith(".") and name.isprintable()
 
 
 class _Stream(io.RawIOBase):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from crucible_api.reports import Progress
@@ -50,7 +51,7 @@ class Observer:
             self._begin(self._ask_in_turn)
         else:
             for run_id in self.run_ids:
-                self._begin(lambda run_id=run_id: self._listen(run_id))
+                self._begin(partial(self._listen, run_id))
         return self
 
     def __exit__(self, *_: object) -> None:

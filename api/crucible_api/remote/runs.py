@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from crucible_api.http.forms import Altered, Compared, PriorityForm
+from crucible_api.http.forms import Altered, Begun, Compared, EvaluationForm, PriorityForm
+from crucible_api.remote.artifacts import RemoteArtifacts
+from crucible_api.remote.benchmarks import read_dataset, ready, sent_dataset
 from crucible_api.remote.connection import Server, connect, part
 from crucible_api.remote.export import unpack
 from crucible_api.remote.observer import Observer
 from crucible_api.reports import Progress, RunInfo, RunSummary, VerdictRow
-from crucible_api.run_service import ProgressTeller
+from crucible_api.run_service import ProgressTeller, Readied
+from crucible_api.samples import read_samples
 from crucible_api.sweep_reports import Selected, SweepInfo, SweepSummary
+from crucible_api.wish import SamplesWish, Wish
+from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.settings import Settings
+from crucible_tasks.planning import ImportedCompletion
 from crucible_tasks.scores import Counts
-
-#: names the newest
-_LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,29 @@ class RemoteRuns:
     """See `RunService`."""
 
     server: Server
+    artifacts: ArtifactStore
     #: how long the server may be away while runs are followed
     outage_seconds: float
+
+    def ready_benchmark(self, wish: Wish) -> Readied:
+        """Read the files of a benchmark."""
+        return ready(self.server, self.artifacts, wish)
+
+    def plan_samples(self, wish: SamplesWish) -> str:
+        """Have a file's completions judged."""
+        completions = read_samples(wish.samples)
+        form = EvaluationForm(
+            dataset=sent_dataset(self.artifacts, read_dataset(wish.dataset)),
+            source=wish.samples,
+            artifact=self.artifacts.put(_lines(completions)),
+            k=wish.ks,
+            cpu_seconds=wish.cpu_seconds,
+            memory_mib=wish.memory_mib,
+        )
+        return self.server.send("POST", "/evaluations", Begun, form).runs[0]
+
+    def start(self, run_id: str) -> None:
+        """Nothing: a server begins what it has planned, in its turn."""
 
     def resume(self, run_id: str) -> None:
         """Go on with a run."""
@@ -110,4 +135,14 @@ class RemoteRuns:
 
 def open_remote_runs(settings: Settings) -> RemoteRuns:
     """The run service of the configured server; nothing is asked yet."""
-    return RemoteRuns(connect(settings), settings.outage_seconds)
+    server = connect(settings)
+    return RemoteRuns(server, RemoteArtifacts(server), settings.outage_seconds)
+
+
+def _lines(completions: Sequence[ImportedCompletion]) -> bytes:
+    """Rows of a samples file, in any case one that the server can read."""
+    rows = (
+        {"task_id": one.task_id, one.form: one.text, "finish": one.finish} for one in completions
+    )
+    # ASCII escapes carry half a surrogate pair, which UTF-8 cannot
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
