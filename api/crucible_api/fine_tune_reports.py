@@ -7,7 +7,8 @@ from typing import Any
 
 from crucible_infra.fine_tune_rows import AdapterRow, FineTuneRow
 from crucible_tasks.fine_tuning import FineTuneState
-from crucible_tasks.recipe import Recipe
+from crucible_tasks.recipe import Method, Recipe
+from crucible_tasks.registered import spec_of_trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,9 @@ class FineTuneInfo:
             return None
         last = row.finished_at or row.heard_at or row.started_at
         return row.seconds_before + max(0.0, last - row.started_at)
+
+
+def spec_of(adapter: AdapterRow) -> str:
+    """The spec that samples a registered model, on any host of its cluster."""
+    method = Method(adapter.record["recipe"]["method"])
+    return spec_of_trained(adapter.base, method, adapter.artifact, is_whole=adapter.is_whole)

@@ -8,13 +8,14 @@ somebody else takes meanwhile; one that failed gives its name back.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crucible_api.fine_tune_reports import FineTuneInfo, FineTunePlan
+from crucible_api.fine_tune_reports import FineTuneInfo, FineTunePlan, spec_of
+from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database, open_database
 from crucible_infra.database.adapters import adapters_of, every_adapter, find_adapter
 from crucible_infra.database.fine_tunes import (
@@ -30,7 +31,13 @@ from crucible_infra.database.fine_tunes import (
     update_fine_tune,
 )
 from crucible_infra.database.runs import delete_unstarted
-from crucible_infra.errors import FineTuneNotFound, InvalidInput, ModelError, NameTaken
+from crucible_infra.errors import (
+    FineTuneNotFound,
+    InvalidInput,
+    ModelError,
+    NameTaken,
+    StorageError,
+)
 from crucible_infra.fine_tune_rows import AdapterRow, FineTuneRow, StepRow
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
@@ -38,8 +45,6 @@ from crucible_tasks.control import RECONCILE, Reconcile
 from crucible_tasks.fine_tuning import FineTuneState
 from crucible_tasks.planning import new_id
 from crucible_tasks.proof import Proof
-from crucible_tasks.recipe import Method
-from crucible_tasks.registered import spec_of_trained
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -54,6 +59,7 @@ __all__ = [
     "registered_model",
     "spec_of",
     "state_of",
+    "throw_away",
 ]
 
 #: names the newest fine-tune
@@ -247,16 +253,25 @@ def infos(connection: Connection, rows: Sequence[FineTuneRow]) -> tuple[FineTune
     return tuple(_info(row, adapters.get(row.id)) for row in rows)
 
 
+def throw_away(
+    store: ArtifactStore, digests: Iterable[str], tell: Callable[[str], object]
+) -> list[str]:
+    """Give back the space of what nobody else uses; what cannot be removed is told and stays."""
+    gone = []
+    for digest in sorted(digests):
+        try:
+            store.remove(digest)
+        except StorageError as error:
+            tell(f"{digest} stays: {error.message}")
+        else:
+            gone.append(digest)
+    return gone
+
+
 def registered_model(database: Database, name: str) -> AdapterRow | None:
     """The model that a fine-tune has registered under this name."""
     with database.reading() as connection:
         return find_adapter(connection, name)
-
-
-def spec_of(adapter: AdapterRow) -> str:
-    """The spec that samples a registered model, on any host of its cluster."""
-    method = Method(adapter.record["recipe"]["method"])
-    return spec_of_trained(adapter.base, method, adapter.artifact, is_whole=adapter.is_whole)
 
 
 def state_of(row: FineTuneRow) -> FineTuneState:

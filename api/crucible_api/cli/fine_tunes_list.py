@@ -31,7 +31,7 @@ COLUMNS = (
 def command(voice: Voice, *, limit: int) -> None:
     """List the latest fine-tunes, newest first."""
     from crucible_api.cli.conclusion import as_object
-    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_api.fine_tune_service import open_fine_tunes
 
     found = open_fine_tunes(current()).newest(limit)
     if voice.is_json:

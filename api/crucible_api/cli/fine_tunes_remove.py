@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +9,7 @@ import click
 from crucible_api.cli import options
 from crucible_api.cli.fine_tunes import HELP
 from crucible_api.cli.output import Voice, plural
-from crucible_infra.errors import InvalidInput, StorageError
+from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
@@ -25,16 +24,17 @@ EPILOG = f"""The runs of its proof and of benchmarks stay, and say what it was c
 @options.speaking
 def command(voice: Voice, *, name: str, is_sure: bool) -> None:
     """Forget a fine-tune, its model and its checkpoints; its name can be given again."""
-    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_api.fine_tune_service import open_fine_tunes
 
     fine_tunes = open_fine_tunes(current())
     info = fine_tunes.find(name)
     if not is_sure:
         _ask(info)
-    unused = fine_tunes.remove(info.row.id)
-    gone = _thrown_away(unused, voice)
+    gone = fine_tunes.forget(info.row.id, voice.warn)
     if voice.is_json:
-        voice.data({"fine_tune": info.row.id, "name": info.row.name, "artifacts_removed": gone})
+        voice.data(
+            {"fine_tune": info.row.id, "name": info.row.name, "artifacts_removed": list(gone)}
+        )
     else:
         voice.talk(f"{info.row.name} is removed, with {plural(len(gone), 'artifact')} of its own")
 
@@ -47,18 +47,3 @@ def _ask(info: FineTuneInfo) -> None:
         hint = "add --yes, or answer on a terminal"
         raise InvalidInput(f"{info.row.name} would be removed for ever, {what}", hint=hint)
     click.confirm(f"remove {info.row.name} {what} for ever?", abort=True, err=True)
-
-
-def _thrown_away(digests: Iterable[str], voice: Voice) -> list[str]:
-    """Give back the space of what nobody else uses; what cannot be removed is told and stays."""
-    from crucible_infra.artifacts import open_store
-
-    store, gone = open_store(current().artifacts_url), []
-    for digest in sorted(digests):
-        try:
-            store.remove(digest)
-        except StorageError as error:
-            voice.warn(f"{digest} stays: {error.message}")
-        else:
-            gone.append(digest)
-    return gone

@@ -38,8 +38,8 @@ def command(voice: Voice, *, name: str, with_steps: bool) -> None:
     from crucible_api import proof as proofs
     from crucible_api import proof_runs
     from crucible_api.cli import conclusion
-    from crucible_api.fine_tunes import open_fine_tunes
-    from crucible_api.runs import open_runs
+    from crucible_api.fine_tune_service import open_fine_tunes
+    from crucible_api.run_service import open_runs
 
     fine_tunes = open_fine_tunes(current())
     info = fine_tunes.find(name)

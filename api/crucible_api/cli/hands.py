@@ -7,15 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from crucible_api.cli.output import Voice
-from crucible_infra.errors import SandboxUnavailable
 from crucible_infra.settings import current
 
 #: requests to model servers under way at once; llama.cpp's server has 4 slots by default, vLLM
 #: batches whatever comes, and Ollama queues what it does not serve
 GENERATION_THREADS = 4
-
-#: opening a prison takes 0.2 s; this is for a host that is very busy
-_SANDBOX_SECONDS = 60.0
 
 
 @contextmanager
@@ -44,34 +40,25 @@ def judging_hands(voice: Voice, *, trains: bool = False) -> Iterator[None]:
 
     Raises SandboxUnavailable when the work would be done here and cannot be.
     """
+    from crucible_api.judging_host import try_sandbox
+
     with hands(voice, trains=trains):
         if current().is_embedded:
-            _try_sandbox(voice)
+            try_sandbox(voice.warn)
         yield
 
 
 @contextmanager
-def run_hands(voice: Voice, *, trains: bool = False) -> Iterator[None]:
+def run_hands(voice: Voice, *, trains: bool = False, is_judging: bool = True) -> Iterator[None]:
     """The same, for the work of runs and fine-tunes, which a configured server does instead."""
     server = current().server
     if server is None:
-        with judging_hands(voice, trains=trains):
+        chosen = judging_hands if is_judging else hands
+        with chosen(voice, trains=trains):
             yield
         return
     voice.talk(f"the work is done by {server}")
     yield
-
-
-def _try_sandbox(voice: Voice) -> None:
-    from crucible_tasks.evaluation import HOST, HostRequest
-    from crucible_tasks.sending import send_and_wait
-
-    report = send_and_wait(HOST, HostRequest(is_quick=True), _SANDBOX_SECONDS)
-    if report.problem is not None:
-        raise SandboxUnavailable(report.problem, hint=report.hint)
-    for check in report.checks:
-        if not check.is_ok:
-            voice.warn(f"{check.name}: {check.detail}")
 
 
 def cores() -> int:

@@ -61,7 +61,7 @@ def ready(server: Server, artifacts: ArtifactStore, wish: Wish) -> RemoteBenchma
     models = []
     for spec in wish.models or ((current().default_model,) if current().default_model else ()):
         with wish.blamed("models", spec):
-            models.append(_meant(spec, server.url))
+            models.append(meant(spec, server.url))
     return RemoteBenchmark(server, artifacts, _form(wish, models, wordings), datasets)
 
 
@@ -77,7 +77,7 @@ def sent_dataset(artifacts: ArtifactStore, dataset: str | Dataset) -> str:
     return f"{_ARTIFACT}{artifacts.put(encode(dataset))}"
 
 
-def _meant(spec: str, url: str) -> str:
+def meant(spec: str, url: str) -> str:
     """A model as the server understands it. Raises InvalidInput for a file of this host."""
     spec = spelled_out(spec, current())
     wanted = parse(spec)
