@@ -47,6 +47,19 @@ def known_datasets(settings: Settings) -> tuple[Known, ...]:
     return here.known_datasets(settings)
 
 
+def weights_here(settings: Settings, model: str) -> str:
+    """The spec of a model whose weights are on this host; a server's are fetched first."""
+    from crucible_api import model_choice  # noqa: PLC0415
+
+    if settings.server is not None:
+        from crucible_api.remote import models  # noqa: PLC0415
+
+        fetched = models.fetched_spec(settings, model)
+        if fetched is not None:
+            return fetched
+    return model_choice.resolved(model)
+
+
 def open_artifacts(settings: Settings) -> ArtifactStore:
     """Where whoever does the work finds artifacts."""
     if settings.server is not None:

@@ -138,8 +138,8 @@ def _discover(style: str | None, tell: Tell) -> ModelIdentity | None:
 def registered_spec(spec: str) -> str | None:
     """The spec of the model that a fine-tune has registered under this name.
 
-    Raises InvalidModelSpec, ModelError while its fine-tune has made no model, and what opening the
-    database raises.
+    Raises InvalidModelSpec, ModelError while its fine-tune has made no model, or where its weights
+    are a server's, and what opening the database raises.
     """
     from crucible_tasks.model_spec import ModelKind, parse
 
@@ -148,7 +148,14 @@ def registered_spec(spec: str) -> str | None:
     is_there = current().has_database_url or current().database_file.exists()
     # a router's name; others are spelled out before anybody comes here
     is_configured = wanted.name in current().models
-    if wanted.kind is not ModelKind.NAME or is_configured or not is_there:
+    if wanted.kind is not ModelKind.NAME or is_configured:
+        return None
+    if current().server is not None:
+        from crucible_api.remote.models import refuse_registered
+
+        refuse_registered(current(), wanted.name)
+        return None
+    if not is_there:
         return None
     from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
 

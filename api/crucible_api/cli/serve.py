@@ -35,6 +35,7 @@ The page is at the address it prints, the API below it at /api/v1, its document 
 )
 @click.option("--address", default=_LOOPBACK, show_default=True, help="The interface to listen on.")
 @options.speaking
+@options.on_this_host
 def command(voice: Voice, *, port: int, address: str) -> None:
     """Serve the HTTP API and the page until stopped."""
     from crucible_api.cli.hands import hands

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from crucible_api.http.forms import Begun, BenchmarkForm, PromptText
 from crucible_api.matrix import open_wordings
@@ -59,7 +59,8 @@ def ready(server: Server, artifacts: ArtifactStore, wish: Wish) -> RemoteBenchma
         with wish.blamed("datasets", name):
             datasets.append(read_dataset(name))
     models = []
-    for spec in wish.models or ((current().default_model,) if current().default_model else ()):
+    usual = current().default_model
+    for spec in wish.models or ((usual,) if usual else ()):
         with wish.blamed("models", spec):
             models.append(meant(spec, server.url))
     return RemoteBenchmark(server, artifacts, _form(wish, models, wordings), datasets)
@@ -97,7 +98,7 @@ def _form(wish: Wish, models: Sequence[str], wordings: Sequence[Wording | None])
         n=wish.ns,
         k=wish.ks,
         temperatures=wish.temperatures,
-        styles=wish.styles,
+        styles=cast("Any", wish.styles),
         prompts=tuple(PromptText(one.path, one.text) for one in own),
         with_default_prompt=bool(own) and None in wordings,
         top_p=wish.top_p,

@@ -13,7 +13,7 @@ from crucible_api.remote.benchmarks import meant
 from crucible_api.remote.connection import Server, connect
 from crucible_api.remote.fine_tunes import RemoteFineTunes
 from crucible_infra.artifacts import CHUNK, ArtifactStore, open_store
-from crucible_infra.errors import ArtifactMissing, FineTuneNotFound
+from crucible_infra.errors import ArtifactMissing, FineTuneNotFound, ModelError
 from crucible_infra.fine_tune_rows import AdapterRow
 from crucible_infra.settings import Settings
 from crucible_tasks.generation import ModelIdentity
@@ -37,9 +37,14 @@ def known_datasets(settings: Settings) -> tuple[Known, ...]:
     return connect(settings).get("/datasets", tuple[Known, ...])
 
 
-def registered_there(settings: Settings, name: str) -> AdapterRow | None:
-    """The model that a fine-tune there has registered under this name."""
-    return _registered(connect(settings), name)
+def refuse_registered(settings: Settings, name: str) -> None:
+    """Raise ModelError where the name is that of a model that was trained there."""
+    server = connect(settings)
+    if _registered(server, name) is not None:
+        raise ModelError(
+            f"{name} is a model of {server.url}, which answers benchmarks, and prompts of nobody",
+            hint=f"fetch it: crucible models export {name} --to gguf -o DIR",
+        )
 
 
 def fetched_spec(settings: Settings, name: str) -> str | None:
