@@ -24,6 +24,7 @@ from crucible_infra.database.fine_tunes import (
     find_fine_tune,
     holder_of,
     insert_fine_tune,
+    last_step,
     lock_fine_tune,
     matching_fine_tunes,
     newest_fine_tunes,
@@ -207,6 +208,12 @@ class FineTunes:
         """The steps of its training behind this one."""
         with self.database.reading() as connection:
             return steps_of(connection, fine_tune_id, after)
+
+    def last_step(self, fine_tune_id: str) -> StepRow | None:
+        """The last step of its training; None before the first."""
+        with self.database.reading() as connection:
+            found = steps_of(connection, fine_tune_id, last_step(connection, fine_tune_id) - 1)
+        return found[-1] if found else None
 
     def newest(self, limit: int) -> tuple[FineTuneInfo, ...]:
         """The last ones planned, newest first."""

@@ -31,6 +31,7 @@ from crucible_infra.database.runs import (
     lock_run,
     matching_runs,
     newest_runs,
+    priorities_of,
     update_run,
 )
 from crucible_infra.errors import InvalidInput, RunNotFound
@@ -202,6 +203,16 @@ class Runs:
         """How far the run is; cheap enough to be asked five times a second."""
         with self.database.reading() as connection:
             return standing.progress(connection, found_run(connection, run_id))
+
+    def state(self, run_id: str) -> RunState:
+        """Where the run stands, and nothing more."""
+        with self.database.reading() as connection:
+            return standing.state_of(found_run(connection, run_id))
+
+    def priorities(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """The priority of each of these that is a run."""
+        with self.database.reading() as connection:
+            return priorities_of(connection, run_ids)
 
     def summary(self, run_id: str) -> RunSummary:
         """Scores, validity, progress and manifest of a run, finished or not."""

@@ -9,12 +9,12 @@ records what it decided beside the adapter.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from crucible_infra.errors import FormatError
+from crucible_infra.errors import FormatError, InvalidInput
 from crucible_tasks.flat_file import FlatFile, Key, Kind, number, one_of, read_flat_file, whole
 
 #: what a file says where the trainer shall decide
@@ -216,6 +216,34 @@ def read_recipe(path: str) -> Recipe:
     return recipe
 
 
+def recipe_of(values: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain values, checked as those of a file are; None means `auto`.
+
+    Raises InvalidInput, which names the key.
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in _KEYS:
+            raise InvalidInput(f"a recipe has no {name!r}", hint=f"it has {', '.join(_KEYS)}")
+        found[name] = _of_plain(name, value)
+    recipe = Recipe(**found)
+    if recipe.micro_batch is not None and recipe.batch % recipe.micro_batch:
+        problem = f"{recipe.micro_batch} does not divide batch, {recipe.batch}"
+        raise InvalidInput(f"micro_batch: {problem}")
+    return recipe
+
+
+def _of_plain(name: str, value: object) -> Any:
+    key = _KEYS[name]
+    try:
+        if key.is_list:
+            words = value if isinstance(value, list | tuple) else (value,)
+            return tuple(key.read(_word(one)) for one in words)
+        return key.read(_word(value))
+    except ValueError as error:
+        raise InvalidInput(f"{name}: {_word(value)[:80]!r} is not {error}") from error
+
+
 def write_recipe(recipe: Recipe) -> str:
     """The whole recipe as YAML with its reasons; `read_recipe` reads it back."""
     blocks = []
@@ -241,7 +269,7 @@ def _word(value: object) -> str:
         case bool():
             return "on" if value else "off"
         case tuple():
-            return f"[{', '.join(value)}]"
+            return f"[{', '.join(map(str, value))}]"
         case float():
             # 2e-05 is a number to people who know, 0.00002 to all
             return f"{value:.12f}".rstrip("0").rstrip(".")

@@ -72,7 +72,11 @@ def read_wording(path: str) -> Wording:
     Raises InvalidInput for a file that cannot be read, FormatError for one without the marker or
     with two.
     """
-    text = read_text_file(path, MAX_BYTES, "prompt")
+    return checked_wording(path, read_text_file(path, MAX_BYTES, "prompt"))
+
+
+def checked_wording(path: str, text: str) -> Wording:
+    """A wording that was read elsewhere. Raises FormatError."""
     before, *rest = text.split(MARKER)
     if len(rest) == 1:
         return Wording(path, text)

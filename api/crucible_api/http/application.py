@@ -14,11 +14,15 @@ from crucible_api.http.v1 import (
     artifacts,
     comparisons,
     datasets,
+    events,
     exports,
+    fine_tune_changes,
     fine_tunes,
     models,
+    run_changes,
     runs,
     selections,
+    starts,
     sweeps,
     version,
     workers,
@@ -30,8 +34,11 @@ from crucible_api.page.rendering import STATIC
 PREFIX = "/api/v1"
 
 _MODULES = (
+    starts,
     runs,
+    run_changes,
     exports,
+    events,
     sweeps,
     selections,
     comparisons,
@@ -39,6 +46,7 @@ _MODULES = (
     datasets,
     workers,
     fine_tunes,
+    fine_tune_changes,
     artifacts,
     version,
 )

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 
+from crucible_api.fine_tunes import FineTuneInfo
+from crucible_infra.database.fine_tunes import StepRow
 from crucible_tasks.comparison import Comparison
 from crucible_tasks.priority import PRIORITIES
 from crucible_tasks.scores import Score
@@ -157,6 +159,15 @@ class BegunFineTune:
 
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """How a training stands; the steps before are asked for by number."""
+
+    info: FineTuneInfo
+    #: the last one that was told; None before the first
+    step: StepRow | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from crucible_infra.errors import (
     NameTaken,
     NoWorker,
     RunNotFound,
+    SandboxUnavailable,
     StorageError,
     UnknownDataset,
 )
@@ -49,6 +50,7 @@ _STATUSES: tuple[tuple[type[CrucibleError], HTTPStatus], ...] = (
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
     (BrokerUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (NoWorker, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SandboxUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
 

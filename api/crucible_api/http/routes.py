@@ -34,9 +34,15 @@ class WireRoute(APIRoute):
 
 
 def api_router(noun: str, *statuses: HTTPStatus) -> APIRouter:
-    """A router for one noun of the glossary, whose operations can meet these problems."""
+    """A router for one noun of the glossary, whose operations can meet these problems.
+
+    Without a noun the operations name theirs themselves.
+    """
     return APIRouter(
-        prefix=f"/{noun}", tags=[noun], responses=documented(*statuses), route_class=WireRoute
+        prefix=f"/{noun}" if noun else "",
+        tags=[noun] if noun else [],
+        responses=documented(*statuses),
+        route_class=WireRoute,
     )
 
 

@@ -7,8 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from crucible_api.fine_tune_checks import missing_trainer
 from crucible_api.fine_tunes import FineTunes
+from crucible_api.http.following import Following
 from crucible_api.runs import Runs
+from crucible_api.turns import Turns
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import open_database
 from crucible_infra.settings import Settings
@@ -21,6 +24,9 @@ class Services:
     settings: Settings
     runs: Runs
     fine_tunes: FineTunes
+    #: who begins what, where this process does the work
+    turns: Turns
+    following: Following
     #: whether this process trains, where it does the work
     trains: bool = False
 
@@ -31,8 +37,15 @@ def open_services(settings: Settings) -> Services:
     Raises DatabaseUnavailable, SchemaOutdated, InvalidInput.
     """
     database = open_database(settings.database_url)
+    runs = Runs(database, open_store(settings.artifacts_url))
+    fine_tunes = FineTunes(database)
     return Services(
-        settings, Runs(database, open_store(settings.artifacts_url)), FineTunes(database)
+        settings,
+        runs,
+        fine_tunes,
+        Turns(runs, fine_tunes),
+        Following(),
+        trains=settings.is_embedded and not missing_trainer(),
     )
 
 

@@ -104,6 +104,12 @@ def running_ids(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.scalars(query))
 
 
+def priorities_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """The priority of each of these runs."""
+    query = select(runs.c.id, runs.c.priority).where(runs.c.id.in_(run_ids))
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def update_run(connection: Connection, run_id: str, **values: object) -> None:
     """Change some columns of a run."""
     connection.execute(sqlalchemy.update(runs).where(runs.c.id == run_id).values(**values))
