@@ -72,13 +72,11 @@ class _Readied:
         """Write its runs down."""
         matrix = plan_matrix(self.wish, self.datasets, self.wordings, tell)
         run_ids = tuple(self.runs.plan_benchmark(plan) for plan in matrix.plans)
-        companions = frozenset(
-            run_id
-            for plan, run_id in zip(matrix.plans, run_ids, strict=True)
-            if plan.model in matrix.choice.companions
-        )
         return Planned(
-            matrix.plans[0].sweep_id, run_ids, companions, has_toy=matrix.choice.toy is not None
+            matrix.plans[0].sweep_id,
+            run_ids,
+            frozenset(matrix.companions(run_ids)),
+            has_toy=matrix.choice.toy is not None,
         )
 
 

@@ -193,9 +193,6 @@ def _carry_out(
 
     runs = open_runs(current())
     readied = runs.ready_benchmark(wish)
-    for n in wish.chosen_ns:
-        if n > 1 and 0.0 in wish.temperatures:
-            voice.warn(f"at temperature 0 the {n} answers to a challenge will be the same one")
     with run_hands(voice):
         planned = readied.plan(voice.announce)
         if is_detached:

@@ -60,9 +60,10 @@ def command(
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
     runs = open_runs(current())
     with hands.run_hands(voice):
-        run_id = runs.plan_samples(SamplesWish(**rest))
-        run = runs.find_run(run_id)
-        voice.talk(f"{plural(runs.progress(run_id).planned, 'completion')} on {run.dataset}")
+        wish = SamplesWish(**rest)
+        run_id = runs.plan_samples(wish)
+        total = plural(runs.progress(run_id).planned, "completion")
+        voice.talk(f"{total} of {wish.samples} on {runs.find_run(run_id).dataset}")
         with following.stoppable(runs, [run_id], voice):
             runs.start(run_id)
             following.follow(runs, [run_id], voice)

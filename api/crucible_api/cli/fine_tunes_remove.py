@@ -36,7 +36,8 @@ def command(voice: Voice, *, name: str, is_sure: bool) -> None:
             {"fine_tune": info.row.id, "name": info.row.name, "artifacts_removed": list(gone)}
         )
     else:
-        voice.talk(f"{info.row.name} is removed, with {plural(len(gone), 'artifact')} of its own")
+        own = f", with {plural(len(gone), 'artifact')} of its own" if gone else ""
+        voice.talk(f"{info.row.name} is removed{own}")
 
 
 def _ask(info: FineTuneInfo) -> None:

@@ -66,7 +66,7 @@ def command(voice: Voice, *, spec: str | None) -> None:
         voice.table(COLUMNS, [_row(model) for model in models])
         _tell_router(models, voice)
     else:
-        place = current().server or "this host"
+        place = "this host" if current().server is None else "the server's host"
         voice.talk(
             f"no model server answers on the usual ports of {place}; the built-in toy model is "
             "always there: crucible benchmark -m nano -d starter -n 10"

@@ -48,7 +48,8 @@ class RemoteBenchmark:
         begun = self.server.send("POST", "/runs", Begun, form)
         for note in begun.notes:
             tell(note)
-        return Planned(begun.sweep, begun.runs, frozenset(begun.companions))
+        companions = frozenset(begun.companions)
+        return Planned(begun.sweep, begun.runs, companions, has_toy=begun.has_toy)
 
 
 def ready(server: Server, artifacts: ArtifactStore, wish: Wish) -> RemoteBenchmark:

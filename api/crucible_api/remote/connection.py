@@ -102,19 +102,22 @@ class Server:
         )
         self._has_answered = False
 
-    def get(self, path: str, kind: type[Value], **query: object) -> Value:
-        """What is there."""
-        return self.understood(self._ask(_Request("GET", path, _said(query))).content, kind)
+    def get(
+        self, path: str, kind: type[Value], *, patience: float | None = None, **query: object
+    ) -> Value:
+        """What is there; `patience` is how long the server may be away, in seconds."""
+        request = _Request("GET", path, _said(query))
+        return self.understood(self._ask(request, patience).content, kind)
 
     def pages(
-        self, path: str, item: type[Value], most: int | None = None, **query: object
+        self, path: str, item: type[Value], most: int | None = None, after: str | None = None
     ) -> Iterator[Value]:
-        """The items of a list, page by page; no more than `most`."""
-        after, left = None, most
+        """The items of a list behind a place, page by page; no more than `most`."""
+        left = most
         kind: Any = Page[item]  # type: ignore[valid-type] # as the caller says
         while left is None or left > 0:
             limit = _LARGEST_PAGE if left is None else min(left, _LARGEST_PAGE)
-            page: Page[Value] = self.get(path, kind, limit=limit, after=after, **query)
+            page: Page[Value] = self.get(path, kind, limit=limit, after=after)
             yield from page.items
             left = None if left is None else left - len(page.items)
             after = page.next
@@ -135,6 +138,10 @@ class Server:
                 raise unlike(self.url, HTTPStatus.OK, None) from error
             theirs = self.get("/version", Version).version
             raise mismatch(self.url, theirs, str(error)) from error
+
+    def remove(self, path: str) -> None:
+        """Have the server forget something."""
+        self._ask(_Request("DELETE", path))
 
     def size(self, path: str) -> int | None:
         """How many bytes are there; None where nothing is."""
@@ -163,7 +170,9 @@ class Server:
                         yield _event(lines)
                         lines = []
 
-    def _ask(self, request: _Request) -> httpx.Response:
+    def _ask(self, request: _Request, patience: float | None = None) -> httpx.Response:
+        if patience is None:
+            patience = _PATIENCE if self._has_answered else _FIRST_PATIENCE
         began, pause = time.monotonic(), _FIRST_PAUSE
         while True:
             try:
@@ -174,7 +183,6 @@ class Server:
             except _Lost as lost:
                 if lost.is_sent and request.method not in _REPEATABLE:
                     raise ServerUnavailable(lost.message, hint=_UNKNOWN) from lost
-                patience = _PATIENCE if self._has_answered else _FIRST_PATIENCE
                 if time.monotonic() - began + pause > patience:
                     raise ServerUnavailable(lost.message, hint=lost.hint) from lost
             time.sleep(pause)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -88,9 +87,9 @@ class RemoteFineTunes:
     def forget(self, fine_tune_id: str, tell: Tell) -> Sequence[str]:
         """Forget it and free its name."""
         del tell
-        kind: Any = dict[str, Any]
-        found = self.server.send("DELETE", f"{_NOUN}/{part(fine_tune_id)}", kind)
-        return list(found.get("artifacts_removed", ()))
+        self.server.remove(f"{_NOUN}/{part(fine_tune_id)}")
+        # which artifacts go with it is its server's business
+        return ()
 
     def info(self, fine_tune_id: str) -> FineTuneInfo:
         """How it stands."""
@@ -98,7 +97,9 @@ class RemoteFineTunes:
 
     def steps(self, fine_tune_id: str, after: int = -1) -> tuple[StepRow, ...]:
         """The steps of its training behind this one."""
-        return tuple(self.server.pages(f"{_NOUN}/{part(fine_tune_id)}/steps", StepRow, after=after))
+        return tuple(
+            self.server.pages(f"{_NOUN}/{part(fine_tune_id)}/steps", StepRow, after=str(after))
+        )
 
     def newest(self, limit: int) -> tuple[FineTuneInfo, ...]:
         """The last ones planned, newest first."""

@@ -1,15 +1,15 @@
 """Runs on another host under observation: their server tells how far they are.
 
-A few runs are heard as events, one stream each; of many, each is asked in its turn. A server that
-goes away is waited for, told of like any other that does not answer, and heard again.
+A few runs are heard as events, one stream each; of many, and where a stream cannot be had, each is
+asked in its turn. A server that goes away is waited for, told of like any other that does not
+answer, and heard again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from crucible_api.reports import Progress
@@ -24,9 +24,6 @@ _MOST_STREAMS = 4
 
 #: seconds between two rounds of asking
 _ROUND_SECONDS = 1.0
-
-#: seconds between tries of a server that is away
-_TRY_EVERY = 0.5
 
 #: the last event of a stream
 _END = "end"
@@ -48,10 +45,12 @@ class Observer:
 
     def __enter__(self) -> Self:
         if len(self.run_ids) > _MOST_STREAMS:
-            self._begin(self._ask_in_turn)
+            shares = [tuple(self.run_ids)]
         else:
-            for run_id in self.run_ids:
-                self._begin(partial(self._listen, run_id))
+            shares = [(run_id,) for run_id in self.run_ids]
+        for share in shares:
+            # whoever leaves does not wait for a stream that is silent
+            threading.Thread(target=self._observe, args=(share,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,53 +62,51 @@ class Observer:
             raise self._failure
         known = self._found.get(run_id)
         if known is None or run_id in self._ended:
-            known = self._found[run_id] = self._progress(run_id)
+            known = self._found[run_id] = self._progress(run_id, None)
         return known
 
-    def _begin(self, work: Callable[[], None]) -> None:
-        # whoever leaves does not wait for a stream that is silent
-        threading.Thread(target=self._persist, args=(work,), daemon=True).start()
-
-    def _persist(self, work: Callable[[], None]) -> None:
-        """Do it again whenever the server was away, until it is done."""
-        while not self._is_left.is_set():
-            try:
-                work()
-            except ServerUnavailable as error:
-                outage = OUTAGES.failed(self.server.url, self.patience, is_unreachable=True)
-                if outage.is_hopeless:
-                    self._failure = _given_up(error, self.patience, self.run_ids)
-                    return
-            except CrucibleError as error:
-                self._failure = error
-                return
-            else:
-                return
-            self._is_left.wait(_TRY_EVERY)
+    def _observe(self, run_ids: Sequence[str]) -> None:
+        """Hear one run, or ask several, until all have ended or nobody wants to know."""
+        try:
+            while not self._is_left.is_set() and not self._ended.issuperset(run_ids):
+                if len(run_ids) == 1:
+                    self._listen(run_ids[0])
+                self._ask(run_ids)
+                self._is_left.wait(_ROUND_SECONDS)
+        except CrucibleError as error:
+            self._failure = error
 
     def _listen(self, run_id: str) -> None:
-        for event in self.server.events(f"/runs/{run_id}/events"):
-            OUTAGES.answered(self.server.url)
-            if event.name == _END:
-                self._ended.add(run_id)
-                return
-            if event.data:
-                self._found[run_id] = self.server.understood(event.data, Progress)
-            if self._is_left.is_set():
-                return
-        raise ServerUnavailable
+        """Hear a run's events until its end, or until the stream breaks."""
+        try:
+            for event in self.server.events(f"/runs/{run_id}/events"):
+                OUTAGES.answered(self.server.url)
+                if event.data:
+                    self._found[run_id] = self.server.understood(event.data, Progress)
+                if event.name == _END:
+                    self._ended.add(run_id)
+                if self._is_left.is_set() or event.name == _END:
+                    return
+        except ServerUnavailable:
+            # whether it is away, or only this stream, is found out by asking
+            return
 
-    def _ask_in_turn(self) -> None:
-        while not self._is_left.wait(_ROUND_SECONDS):
-            for run_id in self.run_ids:
+    def _ask(self, run_ids: Sequence[str]) -> None:
+        """Ask for each. Raises ServerUnavailable when nobody has answered for too long."""
+        try:
+            for run_id in run_ids:
                 known = self._found.get(run_id)
                 # a paused one may be resumed by anybody
                 if known is None or not known.is_over or known.state == "paused":
-                    self._found[run_id] = self._progress(run_id)
+                    self._found[run_id] = self._progress(run_id, 0.0)
                     OUTAGES.answered(self.server.url)
+        except ServerUnavailable as error:
+            outage = OUTAGES.failed(self.server.url, self.patience, is_unreachable=True)
+            if outage.is_hopeless:
+                raise _given_up(error, self.patience, self.run_ids) from error
 
-    def _progress(self, run_id: str) -> Progress:
-        return self.server.get(f"/runs/{run_id}/progress", Progress)
+    def _progress(self, run_id: str, patience: float | None) -> Progress:
+        return self.server.get(f"/runs/{run_id}/progress", Progress, patience=patience)
 
 
 def _given_up(

@@ -15,7 +15,7 @@ from crucible_api.http.services import Serving
 from crucible_api.http.wire import Page
 from crucible_api.proof import PartFound
 from crucible_api.run_pages import page_of_fine_tunes
-from crucible_infra.database.fine_tunes import StepRow
+from crucible_infra.fine_tune_rows import StepRow
 
 router = api_router("fine-tunes", HTTPStatus.NOT_FOUND)
 
