@@ -36,8 +36,8 @@ Examples:
   crucible doctor --json | jq '.checks[] | select(.is_ok | not)'
 
 Exit code 1 when something makes results unsafe or unreliable. In a cluster the sandbox is checked
-on whichever evaluation worker answers. With CRUCIBLE_SERVER the server is asked whether it lets this
-host in, and which version it is; --sandbox is about this host, where private benchmarks are built.
+on whichever evaluation worker answers. With CRUCIBLE_SERVER the server is asked whether it lets
+this host in and which version it is; --sandbox is about this host, which builds private benchmarks.
 """
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 
-from crucible_api.fine_tunes import FineTuneInfo
+from crucible_api.fine_tune_reports import FineTuneInfo
 from crucible_infra.fine_tune_rows import StepRow
 from crucible_tasks.comparison import Comparison
 from crucible_tasks.priority import PRIORITIES

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query
 
 from crucible_api import proof, proof_runs
-from crucible_api.fine_tunes import FineTuneInfo
+from crucible_api.fine_tune_reports import FineTuneInfo
 from crucible_api.http.paging import After, Limit, Name, page, place
 from crucible_api.http.routes import api_router
 from crucible_api.http.services import Serving
