@@ -50,6 +50,7 @@ $(VENV)/installed: pyproject.toml | $(BIN)/python
 $(VENV)/developing: pyproject.toml | $(BIN)/python
 	@echo "installing crucible and what its tests need into $(VENV) (about a minute)" >&2
 	@$(PIP) --editable '.[test,check]'
+	@$(BIN)/python tests/browser.py
 	@touch $@ $(VENV)/installed
 
 $(BIN)/python:
