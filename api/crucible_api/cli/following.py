@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from crucible_api.cli import broker_outage, interruption
+from crucible_api.cli import broker_outage, hands, interruption
 from crucible_api.cli.output import Voice, coverage_text, percent, plural
 from crucible_api.cli.progress import Meter
 from crucible_api.cli.watch import Watch
@@ -49,8 +49,6 @@ def follow(
     cluster that is paused is waited for; one of a process has ended with it. `name` is what
     several runs are called.
     """
-    from crucible_tasks.embedded import raise_if_full
-
     teller = _Teller(voice)
     pause = _LOOK_EVERY_EMBEDDED if current().runs_here else _LOOK_EVERY_CLUSTER
     label = "" if len(run_ids) == 1 else name or plural(len(run_ids), "run")
@@ -72,8 +70,7 @@ def follow(
             rest = min(max(pause, usual / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY)
             for _ in range(round(rest / pause)):
                 interruption.raise_if_received()
-                if current().runs_here:
-                    raise_if_full()
+                hands.raise_if_full()
                 # a dead server is told of at once, however seldom the database is asked
                 teller.tell_outages()
                 time.sleep(pause)

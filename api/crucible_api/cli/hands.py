@@ -61,6 +61,14 @@ def run_hands(voice: Voice, *, trains: bool = False, is_judging: bool = True) ->
     yield
 
 
+def raise_if_full() -> None:
+    """Raise DiskFull where this process does the work and cannot store it any more."""
+    if current().runs_here:
+        from crucible_tasks import embedded
+
+        embedded.raise_if_full()
+
+
 def cores() -> int:
     """CPUs this process may use; fewer than the host has under taskset or in a container."""
     if hasattr(os, "sched_getaffinity"):

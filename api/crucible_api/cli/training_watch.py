@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from crucible_api.cli import broker_outage, interruption
+from crucible_api.cli import broker_outage, hands, interruption
 from crucible_api.cli.output import Voice
 from crucible_api.cli.training_meter import TrainingMeter
 from crucible_infra.errors import InvalidInput, RunIncomplete, TrainingError
@@ -30,8 +30,6 @@ _USAGE = 2
 
 def follow(fine_tunes: FineTuneService, fine_tune_id: str, voice: Voice) -> FineTuneInfo:
     """Show a training's progress until it is over. Raises what has ended it."""
-    from crucible_tasks.embedded import raise_if_full
-
     last, notes, told, waits = -1, 0, 0, None
     pause = _LOOK_EVERY_EMBEDDED if current().runs_here else _LOOK_EVERY_CLUSTER
     with TrainingMeter(voice) as meter:
@@ -53,8 +51,7 @@ def follow(fine_tunes: FineTuneService, fine_tune_id: str, voice: Voice) -> Fine
                 break
             broker_outage.look(fine_tune_id, "fine-tunes")
             interruption.raise_if_received()
-            if current().runs_here:
-                raise_if_full()
+            hands.raise_if_full()
             time.sleep(pause)
     demand_finished(info)
     return info
