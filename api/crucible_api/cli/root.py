@@ -31,6 +31,7 @@ COMMANDS = (
     Listed("doctor", "what on this host makes results unsafe or unreliable", f"{_HERE}.doctor"),
     Listed("worker", "do the work of a cluster on this host", f"{_HERE}.worker"),
     Listed("serve", "the HTTP API and the page", f"{_HERE}.serve"),
+    Listed("token", "who may ask the server beyond this host", f"{_HERE}.token"),
     Listed("flower", "the tasks of a cluster in a web page", f"{_HERE}.flower"),
     Listed("db", "the database's schema", f"{_HERE}.db"),
     Listed("config", "what files of configuration say; trust a project's", f"{_HERE}.config"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from crucible_api import __version__
 from crucible_api.http.document import write_document
 from crucible_api.http.guard import Guard, Rules
+from crucible_api.http.login import login_router
 from crucible_api.http.problems import handle_problems
 from crucible_api.http.services import Services
 from crucible_api.http.v1 import (
@@ -32,6 +34,12 @@ from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
 PREFIX = "/api/v1"
+
+#: bytes of an answer that is not worth packing
+_SMALL = 2048
+
+#: of gzip: half the time of its usual 9, and a few per cent larger
+_LEVEL = 5
 
 _MODULES = (
     starts,
@@ -70,5 +78,8 @@ def build(services: Services, rules: Rules) -> FastAPI:
     for page in (runs_page,):
         application.include_router(page.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
+    application.include_router(login_router(rules))
+    # events are left out, and no page or answer holds a secret that its size could tell
+    application.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=_LEVEL)
     application.add_middleware(Guard, rules=rules)
     return application

@@ -2,18 +2,21 @@
 
 - Only names this server is known by are answered (Host), so that no other site's name can be
   pointed at it (DNS rebinding).
-- A request that changes something comes from this server's own pages or from no browser at all
-  (Origin, Sec-Fetch-Site), so that no other site can send it (CSRF).
+- A request that changes something, and any to the API, comes from this server's own pages or from
+  no browser at all (Origin, Sec-Fetch-Site), so that no other site can send it (CSRF).
 - Where a token is asked for, every request carries it: as a bearer token (RFC 6750), or as the
   cookie that the page of the login sets.
+
+All of it reads the request as it is routed: its path, and the first of each header.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -22,6 +25,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crucible_api.http.problems import respond
+from crucible_api.http.tries import Tries
 from crucible_api.http.wire import Problem
 
 #: holds the token of a browser
@@ -32,7 +36,15 @@ LOGIN = "/login"
 #: bytes of a request's body; a corpus or a file of samples is sent as an artifact
 MAX_BODY = 4 * 2**20
 
-_TOO_LONG = f"a request has at most {MAX_BODY} bytes"
+#: bytes of an artifact: weights of some billion parameters
+MAX_ARTIFACT = 32 * 2**30
+
+#: seconds between two pieces of a body
+_BODY_SECONDS = 30.0
+
+_API = "/api/"
+_ARTIFACTS = "/api/v1/artifacts/"
+_STATIC = "/static/"
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -60,6 +72,7 @@ class Rules:
     hosts: frozenset[str] | None
     #: whether a token is good; None where none is asked for
     is_good: Callable[[str], bool] | None = field(default=None, repr=False)
+    tries: Tries = field(default_factory=Tries, repr=False)
 
 
 class Guard:
@@ -75,9 +88,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        refusal = self._refusal(request)
+        refusal = self._refusal(request) or await self._ask_for_token(request)
         answer = self._app if refusal is None else refusal
-        await answer(scope, _bounded(receive), _with_headers(send))
+        bound = _bound(request)
+        if request.method == "HEAD" and not request.scope["path"].startswith(_ARTIFACTS):
+            # what a GET would say, without its body
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        path = request.scope["path"]
+        await answer(scope, _bounded(receive, bound), _with_headers(send, path))
 
     def _refusal(self, request: Request) -> Response | None:
         """The answer to a request that goes no further."""
@@ -85,53 +103,92 @@ class Guard:
         hosts = self._rules.hosts
         if hosts is not None and _host(headers.get("host", "")) not in hosts:
             return _refuse(request, HTTPStatus.FORBIDDEN, "this server has another name")
-        if request.method not in _SAFE and not _is_own(headers):
+        is_asking = request.method in _SAFE and not request.scope["path"].startswith(_API)
+        if not is_asking and not _is_own(headers, request.method):
             return _refuse(request, HTTPStatus.FORBIDDEN, "another site sent this request")
-        length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
-            return _refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LONG)
-        return self._ask_for_token(request)
+        length, bound = headers.get("content-length", "0"), _bound(request)
+        if not (length.isascii() and length.isdigit()) or int(length) > bound:
+            return _refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_long(bound))
+        return None
 
-    def _ask_for_token(self, request: Request) -> Response | None:
+    async def _ask_for_token(self, request: Request) -> Response | None:
         is_good = self._rules.is_good
-        path = request.url.path
+        path = request.scope["path"]
         # whoever logs in has no token yet, and the page of the login has its looks
-        if is_good is None or path == LOGIN or path.startswith("/static/"):
+        if is_good is None or path == LOGIN or path.startswith(_STATIC):
             return None
-        if is_good(_token(request)):
+        token = _token(request)
+        if token and is_good(token):
             return None
-        if path.startswith("/api/"):
+        if token and not await self._rules.tries.wait():
+            detail = "too many wrong tokens at once"
+            return _refuse(request, HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": "10"})
+        if path.startswith(_API):
             detail = "a token is needed: crucible token create, on the server's host"
             return _refuse(request, HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
-        return RedirectResponse(LOGIN, HTTPStatus.SEE_OTHER)
+        return RedirectResponse(f"{LOGIN}?next={quote(path)}", HTTPStatus.SEE_OTHER)
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Receive no more than a body may have, whatever its head says."""
-    read = 0
+def _bound(request: Request) -> int:
+    """How many bytes the body may have."""
+    is_artifact = request.method == "PUT" and request.scope["path"].startswith(_ARTIFACTS)
+    return MAX_ARTIFACT if is_artifact else MAX_BODY
+
+
+def _too_long(bound: int) -> str:
+    return f"this request has at most {bound} bytes"
+
+
+def _bounded(receive: Receive, bound: int) -> Receive:
+    """Receive no more than a body may have, whatever its head says, and not for ever."""
+    read, is_whole = 0, False
 
     async def receive_bounded() -> Message:
-        nonlocal read
-        message = await receive()
+        nonlocal read, is_whole
+        if is_whole:
+            # the end of the connection, which may be far
+            return await receive()
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                message = await receive()
+        except TimeoutError as error:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body does not come") from error
         read += len(message.get("body", b""))
-        if read > MAX_BODY:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LONG)
+        is_whole = not message.get("more_body", False)
+        if read > bound:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_long(bound))
         return message
 
     return receive_bounded
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, path: str) -> Send:
+    # what a database holds today is not what it holds tomorrow; a file is asked for by its ETag
+    kept = "no-cache" if path.startswith(_STATIC) else "no-store"
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-            # what a database holds today is not what it holds tomorrow
-            headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Cache-Control", kept)
         await send(message)
 
     return send_with_headers
+
+
+def _without_body(send: Send) -> Send:
+    is_over = False
+
+    async def send_without_body(message: Message) -> None:
+        nonlocal is_over
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not is_over:
+            is_over = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_without_body
 
 
 def _refuse(
@@ -140,13 +197,19 @@ def _refuse(
     return respond(request, Problem("about:blank", status.phrase, status, detail), headers)
 
 
-def _is_own(headers: Headers) -> bool:
-    """Whether a request that changes something is one of this server's pages', or no browser's."""
+def _is_own(headers: Headers, method: str) -> bool:
+    """Whether a request is one of this server's pages', or no browser's."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    if origin is None or method in _SAFE:
+        return True
+    try:
+        sender = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return bool(sender) and sender == headers.get("host")
 
 
 def _token(request: Request) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -24,6 +25,7 @@ from crucible_infra.errors import (
     BrokerUnavailable,
     ConversationNotFound,
     CrucibleError,
+    DatabaseUnavailable,
     DiskFull,
     FineTuneNotFound,
     InvalidInput,
@@ -65,7 +67,7 @@ def problem_of(error: CrucibleError) -> Problem:
 
 def respond(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """The answer to a request that met a problem."""
-    if request.url.path.startswith("/api/"):
+    if request.scope["path"].startswith("/api/"):
         return Response(wire.encode(problem), problem.status, headers, PROBLEM)
     return render(request, "problem.html", problem.status, headers, problem=problem)
 
@@ -75,6 +77,7 @@ def handle_problems(application: FastAPI) -> None:
     application.add_exception_handler(CrucibleError, _ours)
     application.add_exception_handler(RequestValidationError, _invalid)
     application.add_exception_handler(HTTPException, _of_framework)
+    application.add_exception_handler(PoolTimeout, _busy)
     application.add_exception_handler(Exception, _unexpected)
 
 
@@ -84,8 +87,10 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
     )
@@ -110,6 +115,13 @@ def _invalid(request: Request, error: Exception) -> Response:
     return respond(request, problem_of(InvalidInput(told)))
 
 
+def _busy(request: Request, error: Exception) -> Response:
+    """Every connection to the database was in use for too long."""
+    del error
+    problem = problem_of(DatabaseUnavailable("too many ask the database at once; ask again"))
+    return respond(request, problem, {"Retry-After": "5"})
+
+
 def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
@@ -120,7 +132,7 @@ def _of_framework(request: Request, error: Exception) -> Response:
 def _unexpected(request: Request, error: Exception) -> Response:
     log.error(
         "a request failed",
-        path=request.url.path,
+        path=request.scope["path"],
         traceback="".join(traceback.format_exception(error)),
     )
     status = HTTPStatus.INTERNAL_SERVER_ERROR

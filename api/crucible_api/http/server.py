@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,10 +14,13 @@ from crucible_api.http.guard import Rules
 from crucible_api.http.services import Services
 from crucible_infra.errors import InvalidInput
 
-#: seconds that requests under way are given when the server stops; followers would stay for ever
+#: seconds that requests under way are given when the server stops
 _GRACE_SECONDS = 3
 
 _BACKLOG = 128
+
+#: connections at once; more are answered 503, and hold no memory
+_MOST_CONNECTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,46 @@ def listen(address: str, port: int) -> Iterator[Bound]:
         yield Bound(made, f"http://{name}:{made.getsockname()[1]}")
 
 
-def serve(bound: Bound, services: Services, rules: Rules) -> None:
+def serve(
+    bound: Bound,
+    services: Services,
+    rules: Rules,
+    on_stop: Callable[[], object] = lambda: None,
+) -> None:
     """Answer until a signal ends the process' patience; raises KeyboardInterrupt then."""
+    make_server(services, rules, on_stop).run(sockets=[bound.socket])
+
+
+def make_server(
+    services: Services, rules: Rules, on_stop: Callable[[], object] = lambda: None
+) -> uvicorn.Server:
+    """The server, not running yet; `on_stop` is told when it begins to end."""
     config = uvicorn.Config(
         build(services, rules),
         # our log tells what fails, in our form
         log_config=None,
         access_log=False,
         server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws="none",
     )
-    uvicorn.Server(config).run(sockets=[bound.socket])
+    return _Server(config, services, on_stop)
+
+
+class _Server(uvicorn.Server):
+    """Lets followers go when it stops, who would else stay as long as they may."""
+
+    def __init__(
+        self, config: uvicorn.Config, services: Services, on_stop: Callable[[], object]
+    ) -> None:
+        super().__init__(config)
+        self._services = services
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._on_stop()
+        self._services.turns.close()
+        self._services.following.close()
+        await super().shutdown(sockets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -24,11 +24,14 @@ class Services:
     settings: Settings
     runs: Runs
     fine_tunes: FineTunes
-    #: who begins what, where this process does the work
-    turns: Turns
-    following: Following
     #: whether this process trains, where it does the work
     trains: bool = False
+    following: Following = field(default_factory=Following)
+    #: who begins what, where this process does the work
+    turns: Turns = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turns", Turns(self.runs, self.fine_tunes))
 
 
 def open_services(settings: Settings) -> Services:
@@ -43,8 +46,6 @@ def open_services(settings: Settings) -> Services:
         settings,
         runs,
         fine_tunes,
-        Turns(runs, fine_tunes),
-        Following(),
         trains=settings.is_embedded and not missing_trainer(),
     )
 
