@@ -198,8 +198,10 @@ def _carry_out(
         if is_detached:
             _leave(runs, planned, voice)
             return
-        _introduce(runs, planned, voice)
-        summaries = _work(runs, planned, voice)
+        # a server has begun by now
+        with following.stoppable(runs, planned.run_ids, voice):
+            _introduce(runs, planned, voice)
+            summaries = _work(runs, planned, voice)
     report.show(summaries, voice, output=output)
     if output is not None:
         files.write(output, [as_json(report.document(summaries))], voice)
@@ -244,18 +246,17 @@ def _leave(runs: RunService, planned: Planned, voice: Voice) -> None:
 
 
 def _work(runs: RunService, planned: Planned, voice: Voice) -> list[RunSummary]:
-    from crucible_api.cli.following import follow, stoppable
+    from crucible_api.cli.following import follow
 
     run_ids = planned.run_ids
     name = f"sweep {planned.sweep_id}" if planned.sweep_id else ""
-    with stoppable(runs, run_ids, voice):
-        # a cluster works on all of them at once; a laptop on one model after the other
-        begin = runs.start if current().runs_here else None
-        if begin is None:
-            for run_id in run_ids:
-                runs.start(run_id)
-        follow(runs, run_ids, voice, begin=begin, name=name)
-        return [runs.summary(run_id) for run_id in run_ids]
+    # a cluster works on all of them at once; a laptop on one model after the other
+    begin = runs.start if current().runs_here else None
+    if begin is None:
+        for run_id in run_ids:
+            runs.start(run_id)
+    follow(runs, run_ids, voice, begin=begin, name=name)
+    return [runs.summary(run_id) for run_id in run_ids]
 
 
 def _say_what_next(planned: Planned, voice: Voice) -> None:

@@ -62,9 +62,9 @@ def command(
     with hands.run_hands(voice):
         wish = SamplesWish(**rest)
         run_id = runs.plan_samples(wish)
-        total = plural(runs.progress(run_id).planned, "completion")
-        voice.talk(f"{total} of {wish.samples} on {runs.find_run(run_id).dataset}")
         with following.stoppable(runs, [run_id], voice):
+            total = plural(runs.progress(run_id).planned, "completion")
+            voice.talk(f"{total} of {wish.samples} on {runs.find_run(run_id).dataset}")
             runs.start(run_id)
             following.follow(runs, [run_id], voice)
     summary = runs.summary(run_id)

@@ -21,7 +21,7 @@ from crucible_api.http import wire
 from crucible_api.http.forms import Version
 from crucible_api.http.wire import PROBLEM, Page, Problem
 from crucible_api.remote.answers import error_of, mismatch, unlike
-from crucible_infra.errors import ServerUnavailable
+from crucible_infra.errors import InvalidInput, ServerUnavailable
 from crucible_infra.server_address import is_loopback
 from crucible_infra.settings import Settings
 
@@ -101,6 +101,10 @@ class Server:
             follow_redirects=False,
         )
         self._has_answered = False
+
+    def close(self) -> None:
+        """Let its connections go."""
+        self._client.close()
 
     def get(
         self, path: str, kind: type[Value], *, patience: float | None = None, **query: object
@@ -236,8 +240,15 @@ def connect(settings: Settings) -> Server:
 
 
 def part(text: str) -> str:
-    """A word of the user's as one part of a path."""
-    return quote(text, safe="") or "%00"
+    """A word of the user's as one part of a path. Raises InvalidInput for what is none."""
+    if not is_part(text):
+        raise InvalidInput(f"nothing is called {text!r}", hint="crucible runs list")
+    return quote(text, safe="")
+
+
+def is_part(text: str) -> bool:
+    """Whether something on a server could be called so; a slash would end the part."""
+    return bool(text) and text.isprintable() and "/" not in text and text not in (".", "..")
 
 
 @contextmanager

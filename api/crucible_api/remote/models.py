@@ -10,7 +10,7 @@ from crucible_api.fine_tune_reports import spec_of
 from crucible_api.known_datasets import Known
 from crucible_api.remote.artifacts import RemoteArtifacts
 from crucible_api.remote.benchmarks import meant
-from crucible_api.remote.connection import Server, connect
+from crucible_api.remote.connection import Server, connect, is_part
 from crucible_api.remote.fine_tunes import RemoteFineTunes
 from crucible_infra.artifacts import CHUNK, ArtifactStore, open_store
 from crucible_infra.errors import ArtifactMissing, FineTuneNotFound, ModelError
@@ -79,6 +79,8 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _registered(server: Server, name: str) -> AdapterRow | None:
+    if not is_part(name):
+        return None
     try:
         found = RemoteFineTunes(server, RemoteArtifacts(server)).find(name)
     except FineTuneNotFound:

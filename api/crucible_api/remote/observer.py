@@ -8,6 +8,7 @@ answer, and heard again.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -25,6 +26,9 @@ _MOST_STREAMS = 4
 #: seconds between two rounds of asking
 _ROUND_SECONDS = 1.0
 
+#: seconds between looks whether a run's server has said anything yet
+_FIRST_WORD_EVERY = 0.02
+
 #: the last event of a stream
 _END = "end"
 
@@ -41,6 +45,8 @@ class Observer:
     #: whose end was told: they change only when somebody changes them
     _ended: set[str] = field(default_factory=set)
     _failure: CrucibleError | None = None
+    #: on the monotonic clock
+    _away_since: float | None = None
     _is_left: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -57,13 +63,14 @@ class Observer:
         self._is_left.set()
 
     def progress(self, run_id: str) -> Progress:
-        """What was told last. Raises what has ended the observation."""
-        if self._failure is not None:
-            raise self._failure
-        known = self._found.get(run_id)
-        if known is None or run_id in self._ended:
-            known = self._found[run_id] = self._progress(run_id, None)
-        return known
+        """What was told last; the first word is waited for. Raises what has ended it all."""
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            known = self._found.get(run_id)
+            if known is not None:
+                return known
+            time.sleep(_FIRST_WORD_EVERY)
 
     def _observe(self, run_ids: Sequence[str]) -> None:
         """Hear one run, or ask several, until all have ended or nobody wants to know."""
@@ -98,15 +105,18 @@ class Observer:
                 known = self._found.get(run_id)
                 # a paused one may be resumed by anybody
                 if known is None or not known.is_over or known.state == "paused":
-                    self._found[run_id] = self._progress(run_id, 0.0)
+                    path = f"/runs/{run_id}/progress"
+                    self._found[run_id] = self.server.get(path, Progress, patience=0.0)
                     OUTAGES.answered(self.server.url)
         except ServerUnavailable as error:
-            outage = OUTAGES.failed(self.server.url, self.patience, is_unreachable=True)
-            if outage.is_hopeless:
+            OUTAGES.failed(self.server.url, self.patience, is_unreachable=True)
+            now = time.monotonic()
+            # an outage would begin anew where asking is rarer than patience lasts
+            self._away_since = now if self._away_since is None else self._away_since
+            if now - self._away_since >= self.patience:
                 raise _given_up(error, self.patience, self.run_ids) from error
-
-    def _progress(self, run_id: str, patience: float | None) -> Progress:
-        return self.server.get(f"/runs/{run_id}/progress", Progress, patience=patience)
+        else:
+            self._away_since = None
 
 
 def _given_up(
