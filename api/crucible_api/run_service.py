@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +86,13 @@ class RunService(ProgressTeller, Protocol):
         """Judge every stored completion again."""
         ...
 
-    def observed(self, run_ids: Sequence[str]) -> AbstractContextManager[ProgressTeller]:
-        """Who knows how far these runs are while somebody watches them."""
+    def observed(
+        self, run_ids: Sequence[str], meanwhile: Callable[[], object]
+    ) -> AbstractContextManager[ProgressTeller]:
+        """Who knows how far these runs are while somebody watches them.
+
+        `meanwhile` is called again and again while the first word is waited for.
+        """
         ...
 
     def summary(self, run_id: str) -> RunSummary:

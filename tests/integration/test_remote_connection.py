@@ -186,7 +186,7 @@ def test_an_export_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
 def test_a_server_that_comes_back_is_heard_again(services: Services, filled: Filled) -> None:
     run_id = filled.running
     first = _Host(services)
-    with _runs(first.url, PATIENCE) as runs, runs.observed([run_id]) as observer:
+    with _runs(first.url, PATIENCE) as runs, runs.observed([run_id], _nothing) as observer:
         _wait(lambda: observer.progress(run_id).state == "running")
         first.stop()
         _wait(lambda: any(one.server == first.url for one in OUTAGES.now()))
@@ -201,7 +201,7 @@ def test_a_server_that_comes_back_is_heard_again(services: Services, filled: Fil
 def test_a_server_that_stays_away_ends_the_observation(services: Services, filled: Filled) -> None:
     host = _Host(services)
     many = [filled.planned, *[filled.interrupted] * 5]
-    with _runs(host.url, 0.5) as runs, runs.observed(many) as observer:
+    with _runs(host.url, 0.5) as runs, runs.observed(many, _nothing) as observer:
         _wait(lambda: observer.progress(filled.planned).planned > 0)
         host.stop()
         with pytest.raises(ServerUnavailable, match="waited") as caught:
@@ -209,6 +209,10 @@ def test_a_server_that_stays_away_ends_the_observation(services: Services, fille
     OUTAGES.answered(host.url)
 
     assert "crucible runs follow" in (caught.value.hint or "")
+
+
+def _nothing() -> None:
+    """What to do while nothing is known."""
 
 
 class _Host:

@@ -55,7 +55,10 @@ def follow(
     # the first look prepares its queries, and one that begins a run plans more than it looks: the
     # rest after a look is for what its neighbour cost, too
     last_cost = 0.0
-    with Meter(voice, label=label) as meter, runs.observed(run_ids) as observer:
+    with (
+        Meter(voice, label=label) as meter,
+        runs.observed(run_ids, teller.tell_outages) as observer,
+    ):
         watch = Watch(observer, run_ids, begin)
         while True:
             began = time.thread_time()

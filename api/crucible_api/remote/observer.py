@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -41,6 +41,8 @@ class Observer:
     run_ids: Sequence[str]
     #: seconds the server may be away
     patience: float
+    #: see `RunService.observed`
+    meanwhile: Callable[[], object]
     _found: dict[str, Progress] = field(default_factory=dict)
     #: whose end was told: they change only when somebody changes them
     _ended: set[str] = field(default_factory=set)
@@ -70,6 +72,7 @@ class Observer:
             known = self._found.get(run_id)
             if known is not None:
                 return known
+            self.meanwhile()
             time.sleep(_FIRST_WORD_EVERY)
 
     def _observe(self, run_ids: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +83,11 @@ class RemoteRuns:
         """How far the run is."""
         return self.server.get(f"/runs/{part(run_id)}/progress", Progress)
 
-    def observed(self, run_ids: Sequence[str]) -> AbstractContextManager[ProgressTeller]:
+    def observed(
+        self, run_ids: Sequence[str], meanwhile: Callable[[], object]
+    ) -> AbstractContextManager[ProgressTeller]:
         """The same, while somebody watches."""
-        return Observer(self.server, run_ids, self.outage_seconds)
+        return Observer(self.server, run_ids, self.outage_seconds, meanwhile)
 
     def summary(self, run_id: str) -> RunSummary:
         """Scores, validity, progress and manifest of a run."""
