@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 from celery.canvas import Signature
 
-from crucible_api.fine_tunes import FineTunePlan, FineTunes
+from crucible_api.fine_tune_reports import FineTunePlan
+from crucible_api.fine_tunes import FineTunes
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import Database
 from crucible_infra.errors import BrokerUnavailable

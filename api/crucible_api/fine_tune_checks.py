@@ -35,7 +35,7 @@ def demand_name(name: str) -> None:
 
 def demand_cluster(hosts: int) -> None:
     """Raise InvalidInput where several hosts are to train and there is one process."""
-    if hosts > 1 and current().is_embedded:
+    if hosts > 1 and current().runs_here:
         raise InvalidInput(
             f"--hosts {hosts} needs a cluster: without CRUCIBLE_BROKER_URL one process trains",
             hint="on every host: CRUCIBLE_BROKER_URL=redis://HOST/0 crucible worker",

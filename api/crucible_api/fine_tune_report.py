@@ -14,9 +14,9 @@ from crucible_api.proof import PartFound
 from crucible_api.proof_runs import proof_of
 from crucible_api.runs import Runs
 from crucible_infra.artifacts import ArtifactStore
-from crucible_infra.database.fine_tunes import StepRow
 from crucible_infra.database.gang_seats import GangSeat, seats_of
 from crucible_infra.errors import CrucibleError
+from crucible_infra.fine_tune_rows import StepRow
 from crucible_tasks.corpus.corpus import decode_report
 from crucible_tasks.corpus.report import CorpusReport
 from crucible_tasks.fine_tuning import AdapterRecord

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crucible_api.fine_tune_reports import FineTuneInfo, FineTunePlan, spec_of
 from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database, open_database
-from crucible_infra.database.adapters import AdapterRow, adapters_of, every_adapter, find_adapter
+from crucible_infra.database.adapters import adapters_of, every_adapter, find_adapter
 from crucible_infra.database.fine_tunes import (
-    FineTuneRow,
-    StepRow,
     artifacts_of_others,
     delete_fine_tune,
     find_fine_tune,
@@ -40,18 +39,29 @@ from crucible_infra.errors import (
     NameTaken,
     StorageError,
 )
+from crucible_infra.fine_tune_rows import AdapterRow, FineTuneRow, StepRow
 from crucible_infra.owner import has_ended, own_mark
 from crucible_infra.settings import Settings, current
 from crucible_tasks.control import RECONCILE, Reconcile
 from crucible_tasks.fine_tuning import FineTuneState
 from crucible_tasks.planning import new_id
 from crucible_tasks.proof import Proof
-from crucible_tasks.recipe import Method, Recipe
-from crucible_tasks.registered import spec_of_trained
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
     from sqlalchemy import Connection
+
+__all__ = [
+    "LATEST",
+    "FineTuneInfo",
+    "FineTunePlan",
+    "FineTunes",
+    "open_fine_tunes",
+    "registered_model",
+    "spec_of",
+    "state_of",
+    "throw_away",
+]
 
 #: names the newest fine-tune
 LATEST = "latest"
@@ -60,66 +70,6 @@ LATEST = "latest"
 _SHOWN = 3
 
 _OPEN = (FineTuneState.PLANNED, FineTuneState.RUNNING, FineTuneState.INTERRUPTED)
-
-
-@dataclass(frozen=True, slots=True)
-class FineTunePlan:
-    """What is to be trained."""
-
-    #: of the new model
-    name: str
-    #: the spec it was asked for with
-    model: str
-    #: see `tables.fine_tunes`
-    base: str
-    #: digest of the encoded corpus in the artifact store
-    corpus: str
-    recipe: Recipe
-    manifest: dict[str, Any]
-    #: None where nothing is to be proved
-    proof: dict[str, Any] | None
-    #: that train it together
-    hosts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class FineTuneInfo:
-    """How a fine-tune stands."""
-
-    row: FineTuneRow
-    state: FineTuneState
-    #: None until it is registered
-    adapter: AdapterRow | None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more happens by itself."""
-        return self.state not in (FineTuneState.PLANNED, FineTuneState.RUNNING)
-
-    @property
-    def can_go_on(self) -> bool:
-        """Whether resuming it gets a model: it was stopped, killed or has failed."""
-        return self.is_over and self.state != FineTuneState.FINISHED
-
-    @property
-    def is_resting(self) -> bool:
-        """Whether no worker has it."""
-        return self.row.sent_at is None
-
-    @property
-    def waits(self) -> str | None:
-        """What its gang waits for before it can begin, in words; None when for nothing."""
-        is_waiting = self.state == FineTuneState.RUNNING and self.row.waits_for is not None
-        return f"waits for {self.row.waits_for}" if is_waiting else None
-
-    @property
-    def seconds(self) -> float | None:
-        """Worked on so far; None before the start."""
-        row = self.row
-        if row.started_at is None:
-            return None
-        last = row.finished_at or row.heard_at or row.started_at
-        return row.seconds_before + max(0.0, last - row.started_at)
 
 
 def _send(signature: Signature) -> object:
@@ -329,12 +279,6 @@ def registered_model(database: Database, name: str) -> AdapterRow | None:
     """The model that a fine-tune has registered under this name."""
     with database.reading() as connection:
         return find_adapter(connection, name)
-
-
-def spec_of(adapter: AdapterRow) -> str:
-    """The spec that samples a registered model, on any host of its cluster."""
-    method = Method(adapter.record["recipe"]["method"])
-    return spec_of_trained(adapter.base, method, adapter.artifact, is_whole=adapter.is_whole)
 
 
 def state_of(row: FineTuneRow) -> FineTuneState:

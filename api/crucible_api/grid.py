@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from crucible_api import standing
 from crucible_api.reports import RunInfo
 from crucible_api.runs import Runs
-from crucible_infra.database.attempts import Stage, given_up_stages
+from crucible_infra.database.attempts import given_up_stages
 from crucible_infra.database.runs import challenges_of, find_run
 from crucible_infra.database.verdicts import outcomes_by_place
 from crucible_infra.errors import RunNotFound
+from crucible_infra.stage import Stage
 from crucible_tasks.verdict import Outcome
 
 #: what stands for an outcome where there is room for one character

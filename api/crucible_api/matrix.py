@@ -29,6 +29,11 @@ class Matrix:
     plans: tuple[BenchmarkPlan, ...]
     choice: Choice
 
+    def companions(self, run_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of the plans' runs that a router is only compared with."""
+        pairs = zip(self.plans, run_ids, strict=True)
+        return tuple(one for plan, one in pairs if plan.model in self.choice.companions)
+
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
@@ -76,6 +81,9 @@ def plan_matrix(
     """
     from crucible_tasks.planning import BenchmarkPlan, new_id
 
+    for n in wish.chosen_ns:
+        if n > 1 and 0.0 in wish.temperatures:
+            tell(f"at temperature 0 the {n} answers to a challenge will be the same one")
     choice = _with_members(_choose(wish, tell), wish)
     asked = choice.models if choice.toy is None else (*choice.models, choice.toy)
     _check_wordings(wish, asked, wordings)

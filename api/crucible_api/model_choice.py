@@ -11,7 +11,7 @@ from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.reports import RunInfo
-    from crucible_api.runs import Runs
+    from crucible_api.run_service import ProgressTeller
     from crucible_tasks.generation import ModelIdentity, ModelReport
 
 #: says something to whoever asked
@@ -138,8 +138,8 @@ def _discover(style: str | None, tell: Tell) -> ModelIdentity | None:
 def registered_spec(spec: str) -> str | None:
     """The spec of the model that a fine-tune has registered under this name.
 
-    Raises InvalidModelSpec, ModelError while its fine-tune has made no model, and what opening the
-    database raises.
+    Raises InvalidModelSpec, ModelError while its fine-tune has made no model, or where its weights
+    are a server's, and what opening the database raises.
     """
     from crucible_tasks.model_spec import ModelKind, parse
 
@@ -148,7 +148,14 @@ def registered_spec(spec: str) -> str | None:
     is_there = current().has_database_url or current().database_file.exists()
     # a router's name; others are spelled out before anybody comes here
     is_configured = wanted.name in current().models
-    if wanted.kind is not ModelKind.NAME or is_configured or not is_there:
+    if wanted.kind is not ModelKind.NAME or is_configured:
+        return None
+    if current().server is not None:
+        from crucible_api.remote.models import refuse_registered
+
+        refuse_registered(current(), wanted.name)
+        return None
+    if not is_there:
         return None
     from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
 
@@ -181,7 +188,7 @@ def _tell_clash(name: str, tell: Tell) -> None:
             tell(f"{name} is the model of a fine-tune here; the other is {model.spec}")
 
 
-def refuse_dead_servers(runs: Runs, wanted: Sequence[RunInfo]) -> None:
+def refuse_dead_servers(runs: ProgressTeller, wanted: Sequence[RunInfo]) -> None:
     """Raise ModelError before anything is waited for when what is missing cannot be sampled."""
     specs = dict.fromkeys(
         run.model

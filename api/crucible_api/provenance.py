@@ -11,10 +11,11 @@ from functools import lru_cache
 from sqlalchemy import Connection
 
 from crucible_infra.artifacts import ArtifactStore
-from crucible_infra.database.adapters import AdapterRow, adapter_of_artifact
+from crucible_infra.database.adapters import adapter_of_artifact
 from crucible_infra.database.fine_tunes import find_fine_tune
 from crucible_infra.database.runs import newest_run_of
 from crucible_infra.errors import ArtifactMissing, InvalidModelSpec
+from crucible_infra.fine_tune_rows import AdapterRow
 from crucible_tasks.challenges import Dataset
 from crucible_tasks.model_spec import parse
 from crucible_tasks.registered import Registered, registered_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from crucible_infra.database.attempts import Stage
+from crucible_infra.stage import Stage
 from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.quality import Quality
 from crucible_tasks.registered import Registered

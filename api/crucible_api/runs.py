@@ -20,7 +20,7 @@ from crucible_api.provenance import provenance
 from crucible_api.reports import Progress, RunInfo, RunSummary, VerdictRow
 from crucible_infra.artifacts import ArtifactStore, open_store
 from crucible_infra.database import Database, open_database
-from crucible_infra.database.attempts import AttemptRow, Stage, forget_attempts, store_attempts
+from crucible_infra.database.attempts import AttemptRow, forget_attempts, store_attempts
 from crucible_infra.database.completions import each_completion, insert_completions
 from crucible_infra.database.counts import challenge_counts, challenge_totals
 from crucible_infra.database.draws import draws_of
@@ -37,6 +37,7 @@ from crucible_infra.database.runs import (
 from crucible_infra.errors import InvalidInput, RunNotFound
 from crucible_infra.owner import own_mark
 from crucible_infra.settings import Settings, current
+from crucible_infra.stage import Stage
 from crucible_tasks.challenge import Limits
 from crucible_tasks.challenges import Dataset, decode, encode
 from crucible_tasks.control import RECONCILE, Reconcile

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from crucible_api.manifest import caution_of, prompt_of
 from crucible_api.reports import Gap, OutcomeCount, Progress, RunInfo, RunSummary, VerdictRow
-from crucible_infra.database.attempts import AttemptRow, Stage, failures_of, given_up_stages
+from crucible_infra.database.attempts import AttemptRow, failures_of, given_up_stages
 from crucible_infra.database.counts import (
     challenge_counts,
     graded_counts,
@@ -22,6 +22,7 @@ from crucible_infra.database.runs import RunRow
 from crucible_infra.database.scores import ScoreRow, scores_of
 from crucible_infra.database.verdicts import JudgedRow, each_judged, isolations_of
 from crucible_infra.owner import has_ended
+from crucible_infra.stage import Stage
 from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.quality import Quality
 from crucible_tasks.registered import registered_in

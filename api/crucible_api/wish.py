@@ -122,6 +122,20 @@ class Wish:
             raise self.file.error_at(FILE_NAMES.get(name, name), error, value) from error
 
 
+@dataclass(frozen=True, slots=True)
+class SamplesWish:
+    """What is asked of `crucible evaluate`."""
+
+    #: a file, or a directory of EvalPlus
+    samples: str
+    #: a known name or a file
+    dataset: str
+    #: empty where the user did not say
+    ks: tuple[int, ...]
+    cpu_seconds: float | None
+    memory_mib: int | None
+
+
 def customary_ks(completions: Sequence[ImportedCompletion]) -> tuple[int, ...]:
     """The k people quote, as far as every challenge has as many completions."""
     counts = Counter(completion.task_id for completion in completions)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from crucible_infra.config_keys import KEYS, TABLES, as_text
 from crucible_infra.configured_models import EndpointEntry, ModelEntry, RouterEntry, RouterMember
 from crucible_infra.errors import FormatError, InvalidInput
+from crucible_infra.key_file import SERVER
 from crucible_infra.small_file import read_small_file, shown
 from crucible_infra.toml_places import line_of
 
@@ -65,6 +66,12 @@ class Content:
         kept = {name: given for name, given in self.values.items() if KEYS[name].is_harmless}
         profiles = {name: content.harmless() for name, content in self.profiles.items()}
         return Content(kept, profiles=profiles)
+
+    def of_project(self) -> Content:
+        """What of it a project may say when it is trusted."""
+        kept = {name: given for name, given in self.values.items() if not KEYS[name].is_users_own}
+        profiles = {name: content.of_project() for name, content in self.profiles.items()}
+        return replace(self, values=kept, profiles=profiles)
 
     def told(self) -> tuple[str, ...]:
         """Everything it says, by name."""
@@ -174,7 +181,10 @@ class _File:
         kind = self._text(entry, path, "kind") if "kind" in entry else "openai"
         if kind not in _SERVERS:
             raise self._wrong((*path, "kind"), f"kind is {' or '.join(_SERVERS)}, not {kind!r}")
-        return EndpointEntry(url, kind, self._text(entry, path, "key") if "key" in entry else None)
+        key = self._text(entry, path, "key") if "key" in entry else None
+        if key == SERVER:
+            raise self._wrong((*path, "key"), f"the key {SERVER} is the token of CRUCIBLE_SERVER")
+        return EndpointEntry(url, kind, key)
 
     def _list(
         self, entry: Mapping[str, Any], path: tuple[str, ...], name: str, kind: type = dict

@@ -36,6 +36,9 @@ class Key:
     #: whether a cloned repository may set it before anybody trusts it: nothing that could send a
     #: file elsewhere, start a program, weaken the sandbox, choose a key or put words in our mouth
     is_harmless: bool = False
+    #: whether no project's file may set it, not even a trusted one: the user's token goes there
+    #: unasked, whereas a key goes only to the endpoint that names it, which trust is about
+    is_users_own: bool = False
 
     def problem(self, value: object) -> str | None:
         """What is wrong with a value; None when nothing is."""
@@ -70,6 +73,7 @@ KEYS = {
         Key("system", "CRUCIBLE_SYSTEM", "system"),
         Key("ollama_host", "OLLAMA_HOST", "ollama_host"),
         Key("openai_base_url", "OPENAI_BASE_URL", "openai_base_url"),
+        Key("server", "CRUCIBLE_SERVER", "server", is_users_own=True),
         Key("broker_url", "CRUCIBLE_BROKER_URL", "broker_url"),
         Key("database_url", "CRUCIBLE_DATABASE_URL", "database_url"),
         Key("artifacts_url", "CRUCIBLE_ARTIFACTS_URL", "artifacts_url"),

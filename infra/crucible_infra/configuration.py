@@ -93,8 +93,17 @@ def _read_project(places: Places) -> tuple[Content, tuple[str, ...]]:
     if path is None or content is None:
         return Content(), ()
     if trust.is_trusted(places.trusted, path, content):
-        return understand(content, path), ()
+        return _trusted(path, content)
     return _untrusted(path, content)
+
+
+def _trusted(path: Path, content: bytes) -> tuple[Content, tuple[str, ...]]:
+    said = understand(content, path)
+    ignored = [name for name in said.told() if name not in said.of_project().told()]
+    if not ignored:
+        return said, ()
+    note = f"{shown(path)}: ignored, since only your own file may say it: {_listed(ignored)}"
+    return said.of_project(), (note,)
 
 
 def _untrusted(path: Path, content: bytes) -> tuple[Content, tuple[str, ...]]:

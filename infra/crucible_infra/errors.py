@@ -43,6 +43,7 @@ CrucibleError                      exit code 1
 ├── NoCode                         1  code was asked for, and the answer has none
 ├── NotVerified                    1  no answer passes the tests it was put to
 ├── BrokerUnavailable              1
+├── ServerUnavailable              1  the `crucible serve` that CRUCIBLE_SERVER names
 └── NoWorker                       1  nobody serves the queue that the work would wait in
 
 The class docstring is the default message. `hint` says what to do next.
@@ -268,6 +269,10 @@ class NotVerified(CrucibleError):
 
 class BrokerUnavailable(CrucibleError):
     """The message broker cannot be reached."""
+
+
+class ServerUnavailable(CrucibleError):
+    """The server cannot be reached."""
 
 
 class NoWorker(CrucibleError):

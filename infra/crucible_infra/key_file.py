@@ -9,8 +9,13 @@ from pathlib import Path
 from crucible_infra.errors import FormatError, InvalidInput
 from crucible_infra.small_file import read_small_file, replace_private_file, shown
 
-#: a key that the environment holds under another name than CRUCIBLE_KEY_…
 OPENAI = "openai"
+
+#: the token of CRUCIBLE_SERVER, which is sent there and to no endpoint
+SERVER = "server"
+
+#: keys that the environment holds under another name than CRUCIBLE_KEY_…
+_VARIABLES = {OPENAI: "OPENAI_API_KEY", SERVER: "CRUCIBLE_TOKEN"}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -33,7 +38,7 @@ def check_key(key: str) -> None:
 
 def variable_of(name: str) -> str:
     """The variable that wins over the file."""
-    return "OPENAI_API_KEY" if name == OPENAI else f"CRUCIBLE_KEY_{name.upper().replace('-', '_')}"
+    return _VARIABLES.get(name, f"CRUCIBLE_KEY_{name.upper().replace('-', '_')}")
 
 
 def read_keys(path: Path, *, is_repaired: bool = False) -> dict[str, str]:

@@ -222,7 +222,7 @@ def _mask(match: re.Match[str]) -> str:
 
 def _configured_secrets() -> list[str]:
     current = settings.current()
-    found = [current.openai_api_key, *current.keys.values()]
+    found = [current.openai_api_key, current.token, *current.keys.values()]
     for url in (current.broker_url, current.database_url, current.artifacts_url):
         password = _password(url)
         found += [password, unquote(password)] if password else []

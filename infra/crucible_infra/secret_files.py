@@ -8,7 +8,7 @@ from pathlib import Path
 
 #: what holds a password, and may therefore stand in a file that `<NAME>_FILE` names: environments
 #: are shown by `docker inspect` and inherited by every child
-SECRETS = ("CRUCIBLE_BROKER_URL", "CRUCIBLE_DATABASE_URL", "OPENAI_API_KEY")
+SECRETS = ("CRUCIBLE_BROKER_URL", "CRUCIBLE_DATABASE_URL", "CRUCIBLE_TOKEN", "OPENAI_API_KEY")
 
 
 @dataclass(frozen=True, slots=True)

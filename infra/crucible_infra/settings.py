@@ -13,11 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from crucible_infra import server_address
 from crucible_infra.config_keys import KEYS, LOG_FORMATS, LOG_LEVELS, SANDBOXES, VERDICT_CACHES
 from crucible_infra.configuration import Configuration, Places, read_configuration
 from crucible_infra.configured_models import EndpointEntry, ModelEntry
 from crucible_infra.errors import InvalidInput
-from crucible_infra.key_file import OPENAI, read_keys, variable_of
+from crucible_infra.key_file import OPENAI, SERVER, read_keys, variable_of
 from crucible_infra.secret_files import Flaw, with_secrets
 
 #: Celery's in-process transport: the embedded default needs no server.
@@ -114,11 +115,20 @@ class Settings:
     notes: tuple[str, ...] = ()
     #: where programs are looked for
     search_path: str = ""
+    #: the `crucible serve` that does what commands ask for; None does it here or on the cluster
+    server: str | None = None
+    #: lets commands in there
+    token: str | None = field(default=None, repr=False)
 
     @property
     def is_embedded(self) -> bool:
         """Whether tasks run in this process."""
         return self.broker_url == EMBEDDED_BROKER_URL
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this process does the work of runs: no cluster does, and no server."""
+        return self.is_embedded and self.server is None
 
     @property
     def remembers_verdicts(self) -> bool:
@@ -149,6 +159,12 @@ class Settings:
         """Refuse a value that means nothing, which would else be ignored. Raises InvalidInput."""
         if self.flaw is not None:
             raise InvalidInput(self.flaw.problem, hint=self.flaw.hint)
+        if self.server is not None:
+            named = {
+                "CRUCIBLE_BROKER_URL": not self.is_embedded,
+                "CRUCIBLE_DATABASE_URL": self.has_database_url,
+            }
+            server_address.check(self.server, self.token, [one for one in named if named[one]])
         _one_of("CRUCIBLE_SANDBOX", self.sandbox_backend, SANDBOXES)
         _one_of("CRUCIBLE_VERDICT_CACHE", self.verdict_cache, VERDICT_CACHES)
         _one_of("CRUCIBLE_LOG_FORMAT", self.log_format, LOG_FORMATS)
@@ -227,6 +243,8 @@ def _of_the_door(environment: Mapping[str, str]) -> dict[str, Any]:
         "extract": environment.get("CRUCIBLE_EXTRACT", "") not in ("", "0", "false"),
         "system": environment.get("CRUCIBLE_SYSTEM") or None,
         "search_path": environment.get("PATH", ""),
+        "server": (environment.get("CRUCIBLE_SERVER") or "").rstrip("/") or None,
+        "token": environment.get("CRUCIBLE_TOKEN") or None,
     }
 
 
@@ -250,14 +268,16 @@ def read_with_files(environment: Mapping[str, str]) -> Settings:
     endpoints = {name: given.value for name, given in configuration.endpoints.items()}
     keys = _with_keys(environment, keys, endpoints)
     whole = read({**environment, **filled})
+    token = whole.token or keys.get(SERVER)
     return replace(
         whole,
+        token=token,
         openai_api_key=whole.openai_api_key or keys.get(OPENAI),
         models={name: given.value for name, given in configuration.models.items()},
         endpoints=endpoints,
         keys=keys,
         places={**{name: given.place for name, given in held.items()}, **_places(configuration)},
-        notes=configuration.notes,
+        notes=(*configuration.notes, *server_address.notes(whole.server, token)),
     )
 
 

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from cluster import Cluster, Worker, cluster
-from crucible_api.fine_tunes import FineTuneInfo, FineTunes
+from crucible_api.fine_tune_reports import FineTuneInfo
+from crucible_api.fine_tunes import FineTunes
 from crucible_infra import settings
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import Database, open_database

@@ -28,8 +28,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import scripted_run
 import services
 from crucible_infra.database import Database, open_database, upgrade
-from crucible_infra.database.attempts import AttemptRow, Stage, store_attempts
+from crucible_infra.database.attempts import AttemptRow, store_attempts
 from crucible_infra.database.live_runs import live_runs
+from crucible_infra.stage import Stage
 from crucible_tasks.control import Reconcile
 from crucible_tasks.generation import ModelIdentity
 from crucible_tasks.planning import BenchmarkPlan, RunState

@@ -55,7 +55,6 @@ from crucible_infra import log, settings
 from crucible_infra.database import Database, open_database
 from crucible_infra.database.attempts import (
     AttemptRow,
-    Stage,
     find_attempts,
     store_attempts,
     unanswered_attempts,
@@ -78,6 +77,7 @@ from crucible_infra.database.runs import (
 from crucible_infra.database.verdicts import insert_verdicts, judged_indices
 from crucible_infra.errors import DatabaseUnavailable, DiskFull
 from crucible_infra.patience import patiently
+from crucible_infra.stage import Stage
 from crucible_tasks import fine_tuning, holdings, sending
 from crucible_tasks.celery_app import RECONCILE_SECONDS
 from crucible_tasks.control import RECONCILE, STORE_COMPLETIONS, STORE_VERDICTS, Done, Reconcile

@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 from crucible_infra.database import Database
 from crucible_infra.database.attempts import (
     AttemptRow,
-    Stage,
     find_attempts,
     store_attempts,
     waiting_attempts,
@@ -27,6 +26,7 @@ from crucible_infra.database.live_runs import LiveRun, live_runs
 from crucible_infra.database.runs import ChallengeRow, RunRow, find_challenge, lock_run
 from crucible_infra.database.verdicts import judged_indices
 from crucible_infra.errors import BrokerUnavailable
+from crucible_infra.stage import Stage
 from crucible_tasks.planning import MESSAGE_COMPLETIONS, RunState, batches
 from crucible_workers.control_attempts import asked_for, not_sent
 from crucible_workers.control_lanes import Lane, place_of

@@ -20,10 +20,8 @@ from sqlalchemy import Connection
 
 from crucible_infra import log
 from crucible_infra.database import Database
-from crucible_infra.database.adapters import AdapterRow, insert_adapter
+from crucible_infra.database.adapters import insert_adapter
 from crucible_infra.database.fine_tunes import (
-    FineTuneRow,
-    StepRow,
     find_fine_tune,
     last_step,
     lock_fine_tune,
@@ -32,6 +30,7 @@ from crucible_infra.database.fine_tunes import (
     update_fine_tune,
 )
 from crucible_infra.errors import BrokerUnavailable
+from crucible_infra.fine_tune_rows import AdapterRow, FineTuneRow, StepRow
 from crucible_tasks import control
 from crucible_tasks.fine_tuning import (
     FINE_TUNE,

@@ -39,12 +39,7 @@ from sqlalchemy import Connection
 
 from crucible_infra import log
 from crucible_infra.database import Database
-from crucible_infra.database.fine_tunes import (
-    FineTuneRow,
-    lock_fine_tune,
-    lock_waiting_gangs,
-    update_fine_tune,
-)
+from crucible_infra.database.fine_tunes import lock_fine_tune, lock_waiting_gangs, update_fine_tune
 from crucible_infra.database.gang_seats import (
     GangSeat,
     clear_seats,
@@ -53,6 +48,7 @@ from crucible_infra.database.gang_seats import (
     take_seat,
 )
 from crucible_infra.errors import BrokerUnavailable
+from crucible_infra.fine_tune_rows import FineTuneRow
 from crucible_tasks.fine_tuning import (
     FINE_TUNE,
     FineTuneRequest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crucible_infra.database.attempts import Stage
+from crucible_infra.stage import Stage
 from crucible_tasks.evaluation import EVALUATION
 from crucible_tasks.generation import queue_of
 from crucible_tasks.model_spec import ModelKind, parse

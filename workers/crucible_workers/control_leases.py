@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from crucible_infra.database.attempts import AttemptRow, Stage
+from crucible_infra.database.attempts import AttemptRow
 from crucible_infra.database.runs import RunRow
+from crucible_infra.stage import Stage
 from crucible_tasks import control
 from crucible_tasks.evaluation import EVALUATION
 from crucible_workers.control_attempts import Problem, failed

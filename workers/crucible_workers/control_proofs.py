@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from crucible_infra.database.adapters import AdapterRow, find_adapter
-from crucible_infra.database.fine_tunes import FineTuneRow, update_fine_tune
+from crucible_infra.database.adapters import find_adapter
+from crucible_infra.database.fine_tunes import update_fine_tune
 from crucible_infra.database.runs import RunRow, challenges_of, insert_run, lock_run, update_run
+from crucible_infra.fine_tune_rows import AdapterRow, FineTuneRow
 from crucible_tasks.planning import RunState, new_id
 from crucible_tasks.proof import Part, Proof
 from crucible_tasks.recipe import Recipe

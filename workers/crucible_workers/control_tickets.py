@@ -8,9 +8,10 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from crucible_infra import log
-from crucible_infra.database.attempts import AttemptRow, Stage
+from crucible_infra.database.attempts import AttemptRow
 from crucible_infra.database.keys import ticket_key
 from crucible_infra.database.runs import RunRow
+from crucible_infra.stage import Stage
 from crucible_tasks.evaluation import Evaluation
 from crucible_tasks.generation import Generation
 from crucible_tasks.tickets import Question, Seal, attempt_of

@@ -7,7 +7,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from crucible_infra.database.attempts import MAX_FAILURES
-from crucible_infra.database.fine_tunes import FineTuneRow, update_fine_tune
+from crucible_infra.database.fine_tunes import update_fine_tune
+from crucible_infra.fine_tune_rows import FineTuneRow
 from crucible_tasks.fine_tuning import FineTuneState, TrainingFailure
 
 #: the columns that the controller changes

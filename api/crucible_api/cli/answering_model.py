@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from crucible_api.cli.output import Voice
 from crucible_api.model_choice import registered_spec, unnamed
-from crucible_infra.errors import ModelError, StorageError
+from crucible_infra.errors import ModelError, ServerUnavailable, StorageError
 from crucible_infra.settings import current
 from crucible_tasks.answering import Answerer, find_models, open_answerer
 from crucible_tasks.built_in_router import built_in, preferred
@@ -33,7 +33,7 @@ def chosen_spec(spec: str | None, voice: Voice) -> str:
     try:
         registered = registered_spec(wanted)
         wanted = _with_trained_members(wanted)
-    except StorageError as error:
+    except (StorageError, ServerUnavailable) as error:
         # the servers may know the name
         voice.warn(f"fine-tuned models are not looked up: {error.message}")
         return wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,10 +17,8 @@ from crucible_tasks.priority import PRIORITIES
 
 if TYPE_CHECKING:
     from crucible_api.cli.options import Gate
-    from crucible_api.matrix import Matrix
     from crucible_api.reports import RunSummary
-    from crucible_api.runs import Runs
-    from crucible_tasks.planning import BenchmarkPlan
+    from crucible_api.run_service import Planned, RunService
 
 #: runs of a sweep that are announced; more would push what matters off the screen
 _INTRODUCED = 12
@@ -178,7 +175,7 @@ def command(
     wish = read_wish(click.get_current_context(), sweep, rest)
     check(wish, gate)
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
-    if is_detached and current().is_embedded:
+    if is_detached and current().runs_here:
         raise InvalidInput(
             "--detach needs a cluster: without CRUCIBLE_BROKER_URL the work is done by this "
             "process, and nothing would go on after it ends",
@@ -191,96 +188,87 @@ def _carry_out(
     wish: Wish, voice: Voice, *, gate: Gate | None, output: str | None, is_detached: bool
 ) -> None:
     from crucible_api.cli import following, report
-    from crucible_api.cli.hands import judging_hands
-    from crucible_api.matrix import open_datasets, open_wordings, plan_matrix
-    from crucible_api.runs import open_runs
+    from crucible_api.cli.hands import run_hands
+    from crucible_api.run_service import open_runs
 
-    wordings = open_wordings(wish)
-    datasets = open_datasets(wish)
     runs = open_runs(current())
-    for n in wish.chosen_ns:
-        if n > 1 and 0.0 in wish.temperatures:
-            voice.warn(f"at temperature 0 the {n} answers to a challenge will be the same one")
-    with judging_hands(voice):
-        matrix = plan_matrix(wish, datasets, wordings, voice.announce)
-        run_ids = [runs.plan_benchmark(plan) for plan in matrix.plans]
+    readied = runs.ready_benchmark(wish)
+    with run_hands(voice):
+        planned = readied.plan(voice.announce)
         if is_detached:
-            _leave(runs, matrix, run_ids, voice)
+            _leave(runs, planned, voice)
             return
-        _introduce(runs, matrix.plans, run_ids, voice)
-        summaries = _work(runs, matrix, run_ids, voice)
+        # a server has begun by now
+        with following.stoppable(runs, planned.run_ids, voice):
+            _introduce(runs, planned, voice)
+            summaries = _work(runs, planned, voice)
     report.show(summaries, voice, output=output)
     if output is not None:
         files.write(output, [as_json(report.document(summaries))], voice)
-    _say_what_next(matrix, run_ids, voice)
+    _say_what_next(planned, voice)
     following.demand(summaries, None)
-    following.demand(_gated(matrix, summaries), gate)
+    # not about those a router is only compared with
+    following.demand([one for one in summaries if one.run.id not in planned.companions], gate)
 
 
-def _gated(matrix: Matrix, summaries: Sequence[RunSummary]) -> list[RunSummary]:
-    """The runs a gate is about: not those a router is only compared with."""
-    companions = matrix.choice.companions
-    pairs = zip(matrix.plans, summaries, strict=True)
-    return [summary for plan, summary in pairs if plan.model not in companions]
+def _introduce(runs: RunService, planned: Planned, voice: Voice) -> None:
+    from crucible_api.cli.report import tells_prompt
 
-
-def _introduce(
-    runs: Runs, plans: Sequence[BenchmarkPlan], run_ids: Sequence[str], voice: Voice
-) -> None:
-    introduced = zip(plans[:_INTRODUCED], run_ids, strict=False)
-    for number, (plan, run_id) in enumerate(introduced, start=1):
-        place = f"{number}/{len(plans)}  " if len(plans) > 1 else ""
-        total = len(plan.dataset.challenges) * plan.n
+    total = len(planned.run_ids)
+    for number, run_id in enumerate(planned.run_ids[:_INTRODUCED], start=1):
+        run = runs.find_run(run_id)
+        place = f"{number}/{total}  " if total > 1 else ""
         voice.talk(
-            f"{place}{runs.find_run(run_id).model_text} on {plan.dataset.name}: "
-            f"{plural(total, 'completion')}, temperature {plan.sampling.temperature:g}"
-            + (f", prompt {plan.wording.label}" if plan.wording else "")
+            f"{place}{run.model_text} on {run.dataset}: "
+            f"{plural(run.challenges * run.n, 'completion')}, temperature {run.temperature:g}"
+            + (f", prompt {run.prompt}" if tells_prompt([run]) else "")
         )
-    if len(plans) > _INTRODUCED:
-        voice.talk(f"and {plural(len(plans) - _INTRODUCED, 'more run')}")
+    if total > _INTRODUCED:
+        voice.talk(f"and {plural(total - _INTRODUCED, 'more run')}")
 
 
-def _leave(runs: Runs, matrix: Matrix, run_ids: Sequence[str], voice: Voice) -> None:
-    for run_id in run_ids:
+def _leave(runs: RunService, planned: Planned, voice: Voice) -> None:
+    for run_id in planned.run_ids:
         runs.start(run_id)
-    sweep_id = matrix.plans[0].sweep_id
+    sweep_id = planned.sweep_id
     if voice.is_json:
-        voice.data({"sweep": sweep_id, "runs": list(run_ids)})
+        voice.data({"sweep": sweep_id, "runs": list(planned.run_ids)})
     else:
-        voice.answer("\n".join(run_ids))
+        voice.answer("\n".join(planned.run_ids))
+    where = current().server or "the cluster"
     if sweep_id is None:
-        voice.talk(f"runs on the cluster; crucible runs follow {run_ids[0]}")
+        voice.talk(f"runs on {where}; crucible runs follow {planned.run_ids[0]}")
     else:
         voice.talk(
-            f"sweep {sweep_id} runs on the cluster; crucible runs follow {sweep_id} | "
+            f"sweep {sweep_id} runs on {where}; crucible runs follow {sweep_id} | "
             f"crucible sweeps show {sweep_id}"
         )
 
 
-def _work(runs: Runs, matrix: Matrix, run_ids: Sequence[str], voice: Voice) -> list[RunSummary]:
-    from crucible_api.cli.following import follow, stoppable
+def _work(runs: RunService, planned: Planned, voice: Voice) -> list[RunSummary]:
+    from crucible_api.cli.following import follow
 
-    sweep_id = matrix.plans[0].sweep_id
-    name = f"sweep {sweep_id}" if sweep_id else ""
-    with stoppable(runs, run_ids, voice):
-        # a cluster works on all of them at once; a laptop on one model after the other
-        begin = runs.start if current().is_embedded else None
-        if begin is None:
-            for run_id in run_ids:
-                runs.start(run_id)
-        follow(runs, run_ids, voice, begin=begin, name=name)
-        return [runs.summary(run_id) for run_id in run_ids]
+    run_ids = planned.run_ids
+    name = f"sweep {planned.sweep_id}" if planned.sweep_id else ""
+    # a cluster works on all of them at once; a laptop on one model after the other
+    begin = runs.start if current().runs_here else None
+    if begin is None:
+        for run_id in run_ids:
+            runs.start(run_id)
+    follow(runs, run_ids, voice, begin=begin, name=name)
+    return [runs.summary(run_id) for run_id in run_ids]
 
 
-def _say_what_next(matrix: Matrix, run_ids: Sequence[str], voice: Voice) -> None:
+def _say_what_next(planned: Planned, voice: Voice) -> None:
+    run_ids = planned.run_ids
     if len(run_ids) == 1:
         run_id = run_ids[0]
         voice.talk(f"run {run_id}: crucible runs show {run_id} | export {run_id} DIRECTORY")
     else:
-        voice.talk(f"sweep: crucible sweeps show {matrix.plans[0].sweep_id}")
-        if matrix.choice.toy is None:
+        voice.talk(f"sweep: crucible sweeps show {planned.sweep_id}")
+        if not planned.has_toy:
             voice.talk(f"compare: crucible compare {run_ids[0]} {run_ids[1]}")
-    if matrix.choice.toy is not None:
+    if planned.has_toy:
         voice.announce(
             "no model server answered on the usual ports, so this sampled the built-in nano, a "
             "toy that shows what a run looks like, and judged the dataset's own solutions, which "

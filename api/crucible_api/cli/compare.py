@@ -54,13 +54,12 @@ def command(
 ) -> None:
     """Compare two runs challenge by challenge, and say so when nobody can tell yet."""
     from crucible_api.differences import differences
-    from crucible_api.named_runs import find_pair, meant
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
     from crucible_tasks.comparison import Finding, compare
     from crucible_tasks.scores import score
 
     runs = open_runs(current())
-    run_a, run_b = (runs.summary(run_id) for run_id in find_pair(runs, meant(a), meant(b)))
+    run_a, run_b = (runs.summary(run_id) for run_id in runs.find_pair(a, b))
     for difference in differences(run_a, run_b):
         voice.warn(difference)
     counts_a, counts_b = runs.counts(run_a.run.id), runs.counts(run_b.run.id)

@@ -11,9 +11,9 @@ from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
+    from crucible_api.fine_tune_reports import FineTuneInfo
     from crucible_api.proof import PartFound
-    from crucible_api.runs import Runs
+    from crucible_api.run_service import RunService
     from crucible_tasks.proof import Proof
 
 COLUMNS = (
@@ -31,7 +31,7 @@ def conclude(info: FineTuneInfo, voice: Voice, *, is_mine: bool = True) -> None:
 
     Raises RunIncomplete when a proof lacks verdicts.
     """
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     voice.talk(f"registered: crucible benchmark --model {info.row.name}")
     proof = proof_runs.proof_of(info)
@@ -40,7 +40,7 @@ def conclude(info: FineTuneInfo, voice: Voice, *, is_mine: bool = True) -> None:
     show(open_runs(current()), info, proof, voice)
 
 
-def show(runs: Runs, info: FineTuneInfo, proof: Proof | None, voice: Voice) -> None:
+def show(runs: RunService, info: FineTuneInfo, proof: Proof | None, voice: Voice) -> None:
     """Print what is known by now."""
     from crucible_api import proof as proofs
     from crucible_api.fine_tune_report import overlaps, proof_standing

@@ -30,7 +30,7 @@ Examples:
 @options.speaking
 def command(voice: Voice) -> None:
     """List the datasets known by name; a path of a file works wherever a name does."""
-    from crucible_api.known_datasets import known_datasets
+    from crucible_api.catalogue import known_datasets
 
     found = known_datasets(current())
     if voice.is_json:

@@ -23,6 +23,7 @@ def command() -> None:
 
 @command.command(epilog=EPILOG)
 @options.speaking
+@options.on_this_host
 def upgrade(voice: Voice) -> None:
     """Bring the schema up to date; repeating it changes nothing."""
     from crucible_infra.database import upgrade as upgrade_schema

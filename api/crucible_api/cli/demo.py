@@ -37,6 +37,7 @@ codecrucible[train].
     help="Where to write the repository; a new one.  [default: a temporary one]",
 )
 @options.speaking
+@options.on_this_host
 def command(voice: Voice, *, directory: Path | None) -> None:
     """Benchmark a toy model, fine-tune it on a small repository, and prove the gain."""
     if directory is not None:

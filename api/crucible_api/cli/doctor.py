@@ -11,6 +11,7 @@ import click
 from crucible_api.cli import options
 from crucible_api.cli.output import Column, Voice, plural
 from crucible_infra.errors import CrucibleError
+from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_tasks.evaluation import BuildingBlock, HostCheck, HostReport
@@ -35,7 +36,8 @@ Examples:
   crucible doctor --json | jq '.checks[] | select(.is_ok | not)'
 
 Exit code 1 when something makes results unsafe or unreliable. In a cluster the sandbox is checked
-on whichever evaluation worker answers.
+on whichever evaluation worker answers. With CRUCIBLE_SERVER the server is asked whether it lets
+this host in and which version it is; --sandbox is about this host, which builds private benchmarks.
 """
 
 
@@ -55,7 +57,11 @@ def command(voice: Voice, *, is_about_sandbox: bool) -> None:
     if is_about_sandbox:
         _examine_sandbox(voice)
         return
-    checks = [*host_checks.local_checks(), *drained_checks(), *_sandbox_checks(voice)]
+    checks = [*host_checks.local_checks(), *drained_checks()]
+    if current().server is None:
+        checks += _sandbox_checks(voice)
+    else:
+        voice.talk("this host alone: crucible doctor on the server's tells of its sandbox")
     if voice.is_json:
         found = {"is_ok": not _problems(checks), "checks": [_fields(check) for check in checks]}
         voice.data(found)

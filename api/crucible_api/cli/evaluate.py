@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crucible_api.cli import files, hands, options
 from crucible_api.cli.output import Voice, plural
-from crucible_api.matrix import limits_for
-from crucible_api.wish import DEFAULT_DATASET, customary_ks
+from crucible_api.wish import DEFAULT_DATASET
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.cli.options import Gate
     from crucible_api.reports import VerdictRow
-    from crucible_api.runs import Runs
 
 EPILOG = """\b
 Examples:
@@ -35,17 +32,6 @@ the function ends).
 A row of --output carries task_id, index, outcome,
 passed, detail, cpu_seconds, wall_seconds, mode and isolation, in the order of SAMPLES.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the user asked for."""
-
-    samples: str
-    dataset: str
-    ks: tuple[int, ...]
-    cpu_seconds: float | None
-    memory_mib: int | None
 
 
 @click.command(epilog=EPILOG)
@@ -68,13 +54,17 @@ def command(
 ) -> None:
     """Judge the completions of a samples file in the sandbox and print pass@k."""
     from crucible_api.cli import following, report
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
+    from crucible_api.wish import SamplesWish
 
     files.check_writable(output, is_forced=is_forced, is_json=voice.is_json)
     runs = open_runs(current())
-    with hands.judging_hands(voice):
-        run_id = _plan(runs, Wish(**rest), voice)
+    with hands.run_hands(voice):
+        wish = SamplesWish(**rest)
+        run_id = runs.plan_samples(wish)
         with following.stoppable(runs, [run_id], voice):
+            total = plural(runs.progress(run_id).planned, "completion")
+            voice.talk(f"{total} of {wish.samples} on {runs.find_run(run_id).dataset}")
             runs.start(run_id)
             following.follow(runs, [run_id], voice)
     summary = runs.summary(run_id)
@@ -83,18 +73,6 @@ def command(
         files.write(output, _lines(runs.verdict_rows(run_id)), voice)
     voice.talk(f"run {run_id}: crucible runs show {run_id} --verdicts")
     following.demand([summary], gate)
-
-
-def _plan(runs: Runs, wish: Wish, voice: Voice) -> str:
-    from crucible_api.samples import read_samples
-    from crucible_tasks.challenges import open_dataset
-
-    dataset = open_dataset(wish.dataset)
-    completions = read_samples(wish.samples)
-    voice.talk(f"{plural(len(completions), 'completion')} of {wish.samples} on {dataset.name}")
-    limits = limits_for(dataset, wish.cpu_seconds, wish.memory_mib)
-    ks = wish.ks or customary_ks(completions)
-    return runs.plan_evaluation(dataset, completions, ks, limits, wish.samples)
 
 
 def _lines(rows: Sequence[VerdictRow]) -> Iterator[str]:

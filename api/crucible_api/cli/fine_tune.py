@@ -10,12 +10,11 @@ import click
 
 from crucible_api.cli import options
 from crucible_api.cli.output import Voice
-from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.cli.fine_tune_inputs import Inputs
-    from crucible_api.fine_tunes import FineTunePlan, FineTunes
+    from crucible_api.fine_tune_service import FineTuneService
     from crucible_tasks.recipe import Recipe
 
 #: answers per challenge of a proof: pass@1 of one challenge to a fifth
@@ -97,9 +96,9 @@ def command(voice: Voice, *, is_detached: bool, **rest: Any) -> None:
     """Fine-tune a model on a source tree, and find out whether that made it better."""
     from crucible_api.cli.fine_tune_inputs import Wish, check
     from crucible_api.fine_tune_checks import demand_shares
-    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_api.fine_tune_service import open_fine_tunes
 
-    if is_detached and current().is_embedded:
+    if is_detached and current().runs_here:
         raise InvalidInput(
             "--detach needs a cluster: without CRUCIBLE_BROKER_URL this process trains",
             hint="leave --detach out; Ctrl-C keeps everything for crucible fine-tunes resume",
@@ -123,24 +122,24 @@ def _recipe(file: str | None, base: str, flags: dict[str, Any]) -> Recipe:
 
 
 def _carry_out(
-    fine_tunes: FineTunes, wish: Any, base: str, recipe: Recipe, voice: Voice, *, is_detached: bool
+    fine_tunes: FineTuneService,
+    wish: Any,
+    base: str,
+    recipe: Recipe,
+    voice: Voice,
+    *,
+    is_detached: bool,
 ) -> None:
-    from crucible_api import proof_runs
     from crucible_api.cli import conclusion, training_watch
     from crucible_api.cli.fine_tune_inputs import gather
-    from crucible_api.cli.hands import judging_hands
+    from crucible_api.cli.hands import run_hands
+    from crucible_api.proof_runs import demand_base
 
-    with judging_hands(voice, trains=True):
-        if current().is_embedded:
-            proof_runs.demand_base(base, recipe)
-        inputs = gather(wish, base, voice)
-        fine_tune_id = fine_tunes.plan(_plan(wish, recipe, inputs))
-        try:
-            proof_runs.prepare(fine_tunes, fine_tune_id)
-        except CrucibleError:
-            # nothing keeps a name that nothing was trained for
-            fine_tunes.remove(fine_tune_id)
-            raise
+    with run_hands(voice, trains=True):
+        if current().runs_here:
+            demand_base(base, recipe)
+        asked = gather(wish, base, recipe, fine_tunes, voice)
+        fine_tune_id = fine_tunes.plan_asked(asked, voice.talk)
         voice.talk(f"fine-tune {fine_tune_id}: {wish.model} on {wish.directory} as {wish.name}")
         if is_detached:
             fine_tunes.start(fine_tune_id)
@@ -152,24 +151,10 @@ def _carry_out(
         conclusion.conclude(info, voice)
 
 
-def _plan(wish: Any, recipe: Recipe, inputs: Inputs) -> FineTunePlan:
-    from crucible_api.fine_tunes import FineTunePlan
-
-    return FineTunePlan(
-        name=wish.name,
-        model=wish.model,
-        base=inputs.base,
-        corpus=inputs.corpus,
-        recipe=recipe,
-        manifest=inputs.manifest,
-        proof=inputs.proof,
-        hosts=wish.hosts,
-    )
-
-
 def _leave(fine_tune_id: str, name: str, voice: Voice) -> None:
     if voice.is_json:
         voice.data({"fine_tune": fine_tune_id, "name": name})
     else:
         voice.answer(fine_tune_id)
-    voice.talk(f"trains on the cluster, and is proved there; crucible fine-tunes show {name}")
+    where = current().server or "the cluster"
+    voice.talk(f"trains on {where}, and is proved there; crucible fine-tunes show {name}")

@@ -6,11 +6,12 @@ Everything that can be refused is refused in `check`, before anything takes long
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from crucible_api.cli import corpus_build, corpus_report
+from crucible_api.cli import corpus_build, corpus_report, hands
 from crucible_api.cli.output import Voice, plural
 from crucible_api.fine_tune_checks import (
     demand_cluster,
@@ -22,9 +23,10 @@ from crucible_infra.errors import CrucibleError, InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTunes
+    from crucible_api.fine_tune_service import Asked, FineTuneService
     from crucible_tasks.challenges import Dataset
     from crucible_tasks.corpus.corpus import Corpus
+    from crucible_tasks.recipe import Recipe
 
 #: what a toy is asked besides: HumanEval is far beyond it
 _TOYS_DATASET = "starter"
@@ -49,19 +51,7 @@ class Wish:
     hosts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What was made of it."""
-
-    #: weights that every worker can find
-    base: str
-    #: digest in the artifact store
-    corpus: str
-    manifest: dict[str, Any]
-    proof: dict[str, Any] | None
-
-
-def check(wish: Wish, fine_tunes: FineTunes) -> str:
+def check(wish: Wish, fine_tunes: FineTuneService) -> str:
     """The weights to train. Raises InvalidInput, or NoWorker where nobody would train."""
     from crucible_tasks.base_weights import base_weights
     from crucible_tasks.model_names import spelled_out
@@ -79,46 +69,35 @@ def check(wish: Wish, fine_tunes: FineTunes) -> str:
     if not wish.directory.is_dir():
         raise InvalidInput(f"{wish.directory}: is no directory")
     corpus_build.require_extra()
-    if current().is_embedded:
+    if current().runs_here:
         require_trainer()
-    else:
+    elif current().server is None:
         demand_workers(base, wish.hosts, proves=not wish.no_proof)
     return base
 
 
-def gather(wish: Wish, base: str, voice: Voice) -> Inputs:
-    """Build the private benchmark and the corpus, and put all where workers find it."""
-    from crucible_api import proof
-    from crucible_infra.artifacts import open_store
-    from crucible_tasks.challenges import open_dataset
-    from crucible_tasks.corpus.corpus import digest, encode
+def gather(
+    wish: Wish, base: str, recipe: Recipe, fine_tunes: FineTuneService, voice: Voice
+) -> Asked:
+    """Build the private benchmark and the corpus."""
+    from crucible_api.fine_tune_service import Asked
 
-    store = open_store(current().artifacts_url)
+    elsewhere = () if wish.no_proof else _elsewhere(wish, base)
     # before minutes are spent
-    elsewhere = [] if wish.no_proof else [open_dataset(name) for name in _elsewhere(wish, base)]
+    for name in elsewhere:
+        fine_tunes.check_dataset(name)
     private = _private(wish, voice)
-    corpus = _corpus(wish, private, voice)
-    data = encode(corpus)
-    store.put(data)
-    wished = None
-    if not wish.no_proof:
-        wished = proof.wished(store, wish.proof_n, digest(data), private, elsewhere)
-    import msgspec
-
-    manifest = {
-        "directory": str(wish.directory.absolute()),
-        "corpus": {
-            "digest": digest(data),
-            "origin": corpus.origin,
-            "train": msgspec.to_builtins(corpus.report.train),
-            "held_out": msgspec.to_builtins(corpus.report.held_out),
-        },
-    }
-    return Inputs(
-        base=_travelling(base, voice),
-        corpus=digest(data),
-        manifest=manifest,
-        proof=None if wished is None else msgspec.to_builtins(wished),
+    return Asked(
+        name=wish.name,
+        model=wish.model,
+        base=base,
+        recipe=recipe,
+        directory=str(wish.directory.absolute()),
+        corpus=_corpus(wish, private, voice),
+        private=None if wish.no_proof else private,
+        elsewhere=elsewhere,
+        proof_n=wish.proof_n,
+        hosts=wish.hosts,
     )
 
 
@@ -146,7 +125,9 @@ def _private(wish: Wish, voice: Voice) -> Dataset | None:
     if wish.no_proof:
         return None
     try:
-        found = _built(wish.directory, voice)
+        # a server trains, but the tree and what its tests need are here
+        with nullcontext() if current().server is None else hands.judging_hands(voice):
+            found = _built(wish.directory, voice)
     except CrucibleError as error:
         voice.warn(f"no private benchmark: {error.message}")
         return None
@@ -159,7 +140,7 @@ def _private(wish: Wish, voice: Voice) -> Dataset | None:
 
 def _built(directory: Path, voice: Voice) -> Dataset | None:
     from crucible_api import private_benchmark
-    from crucible_api.cli import challenges_build, hands
+    from crucible_api.cli import challenges_build
     from crucible_api.cli.installed_packages import package_directories
     from crucible_tasks.repository.snapshot import take_snapshot
 
@@ -204,14 +185,3 @@ def _short(report: str) -> str:
     if removed:
         kept.append(f"removed {plural(removed, 'overlap')} with them")
     return "\n".join(kept)
-
-
-def _travelling(base: str, voice: Voice) -> str:
-    """The weights under a name by which every worker finds them."""
-    from crucible_infra.artifacts import open_store
-    from crucible_infra.bundles import store_directory
-
-    if current().is_embedded or not Path(base).is_dir():
-        return base
-    voice.talk(f"storing {base} where every host finds it")
-    return f"artifact:{store_directory(open_store(current().artifacts_url), Path(base))}"

@@ -19,8 +19,8 @@ EPILOG = f"""Ctrl-C leaves it alone. {HELP}"""
 def command(voice: Voice, *, name: str) -> None:
     """Watch a fine-tune until it is done, then prove it as it was wished, and print the answer."""
     from crucible_api.cli import conclusion, interruption, training_watch
-    from crucible_api.cli.hands import judging_hands
-    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_api.cli.hands import run_hands
+    from crucible_api.fine_tune_service import open_fine_tunes
 
     fine_tunes = open_fine_tunes(current())
     found = fine_tunes.find(name)
@@ -33,5 +33,5 @@ def command(voice: Voice, *, name: str) -> None:
         stop = f"crucible fine-tunes stop {found.row.id}"
         interruption.say(interrupt, f"still training; {stop}", voice)
         raise
-    with judging_hands(voice):
-        conclusion.conclude(info, voice, is_mine=current().is_embedded)
+    with run_hands(voice):
+        conclusion.conclude(info, voice, is_mine=current().runs_here)

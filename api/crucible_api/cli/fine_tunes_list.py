@@ -12,7 +12,7 @@ from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
+    from crucible_api.fine_tune_reports import FineTuneInfo
 
 COLUMNS = (
     Column("fine-tune", style="bold", is_whole=True),
@@ -31,7 +31,7 @@ COLUMNS = (
 def command(voice: Voice, *, limit: int) -> None:
     """List the latest fine-tunes, newest first."""
     from crucible_api.cli.conclusion import as_object
-    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_api.fine_tune_service import open_fine_tunes
 
     found = open_fine_tunes(current()).newest(limit)
     if voice.is_json:

@@ -13,7 +13,7 @@ from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
+    from crucible_api.fine_tune_reports import FineTuneInfo
 
 EPILOG = f"""The runs of its proof and of benchmarks stay, and say what it was called. {HELP}"""
 
@@ -24,19 +24,20 @@ EPILOG = f"""The runs of its proof and of benchmarks stay, and say what it was c
 @options.speaking
 def command(voice: Voice, *, name: str, is_sure: bool) -> None:
     """Forget a fine-tune, its model and its checkpoints; its name can be given again."""
-    from crucible_api.fine_tunes import open_fine_tunes, throw_away
-    from crucible_infra.artifacts import open_store
+    from crucible_api.fine_tune_service import open_fine_tunes
 
     fine_tunes = open_fine_tunes(current())
     info = fine_tunes.find(name)
     if not is_sure:
         _ask(info)
-    unused = fine_tunes.remove(info.row.id)
-    gone = throw_away(open_store(current().artifacts_url), unused, voice.warn)
+    gone = fine_tunes.forget(info.row.id, voice.warn)
     if voice.is_json:
-        voice.data({"fine_tune": info.row.id, "name": info.row.name, "artifacts_removed": gone})
+        voice.data(
+            {"fine_tune": info.row.id, "name": info.row.name, "artifacts_removed": list(gone)}
+        )
     else:
-        voice.talk(f"{info.row.name} is removed, with {plural(len(gone), 'artifact')} of its own")
+        own = f", with {plural(len(gone), 'artifact')} of its own" if gone else ""
+        voice.talk(f"{info.row.name} is removed{own}")
 
 
 def _ask(info: FineTuneInfo) -> None:

@@ -19,12 +19,11 @@ EPILOG = f"""What is trained already is proved, if that is still missing. {HELP}
 @options.speaking
 def command(voice: Voice, *, name: str, is_detached: bool) -> None:
     """Go on with a fine-tune that was stopped, killed or has failed; print its answer."""
-    from crucible_api import proof_runs
     from crucible_api.cli import conclusion, training_watch
-    from crucible_api.cli.hands import judging_hands
-    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_api.cli.hands import run_hands
+    from crucible_api.fine_tune_service import open_fine_tunes
 
-    if is_detached and current().is_embedded:
+    if is_detached and current().runs_here:
         hint = "leave --detach out"
         raise InvalidInput("--detach needs a cluster: this process trains", hint=hint)
     fine_tunes = open_fine_tunes(current())
@@ -32,17 +31,15 @@ def command(voice: Voice, *, name: str, is_detached: bool) -> None:
     fine_tune_id = row.id
     _demand_worker(row.hosts)
     if is_detached:
-        proof_runs.prepare(fine_tunes, fine_tune_id)
-        fine_tunes.start(fine_tune_id)
-        proof_runs.go_on(fine_tunes.info(fine_tune_id))
+        fine_tunes.resume(fine_tune_id)
+        fine_tunes.go_on(fine_tunes.info(fine_tune_id))
         voice.talk(f"goes on; crucible fine-tunes follow {fine_tune_id}")
         return
-    with judging_hands(voice, trains=True):
-        proof_runs.prepare(fine_tunes, fine_tune_id)
+    with run_hands(voice, trains=True):
         with training_watch.stoppable(fine_tunes, fine_tune_id, voice):
-            fine_tunes.start(fine_tune_id)
+            fine_tunes.resume(fine_tune_id)
             info = training_watch.follow(fine_tunes, fine_tune_id, voice)
-        proof_runs.go_on(info)
+        fine_tunes.go_on(info)
         conclusion.conclude(info, voice)
 
 

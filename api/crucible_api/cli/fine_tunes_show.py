@@ -14,8 +14,8 @@ from crucible_api.cli.output import Column, Voice, duration
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
-    from crucible_infra.database.fine_tunes import StepRow
+    from crucible_api.fine_tune_reports import FineTuneInfo
+    from crucible_infra.fine_tune_rows import StepRow
 
 #: lines of the loss curve where not all are wanted
 _SHOWN_STEPS = 12
@@ -38,8 +38,8 @@ def command(voice: Voice, *, name: str, with_steps: bool) -> None:
     from crucible_api import proof as proofs
     from crucible_api import proof_runs
     from crucible_api.cli import conclusion
-    from crucible_api.fine_tunes import open_fine_tunes
-    from crucible_api.runs import open_runs
+    from crucible_api.fine_tune_service import open_fine_tunes
+    from crucible_api.run_service import open_runs
 
     fine_tunes = open_fine_tunes(current())
     info = fine_tunes.find(name)

@@ -18,7 +18,7 @@ def command(voice: Voice, *, name: str) -> None:
 
     Works from any machine that reaches the database.
     """
-    from crucible_api.fine_tunes import open_fine_tunes
+    from crucible_api.fine_tune_service import open_fine_tunes
 
     fine_tunes = open_fine_tunes(current())
     found = fine_tunes.find(name)

@@ -52,6 +52,7 @@ authentication is readable on the way: beyond a network you trust, put a proxy w
     "--allow-control", is_flag=True, help="Let whoever logs in revoke tasks and stop workers."
 )
 @options.speaking
+@options.on_this_host
 def command(
     voice: Voice,
     *,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from crucible_api.cli import broker_outage, interruption
+from crucible_api.cli import broker_outage, hands, interruption
 from crucible_api.cli.output import Voice, coverage_text, percent, plural
 from crucible_api.cli.progress import Meter
 from crucible_api.cli.watch import Watch
@@ -17,7 +17,7 @@ from crucible_infra.settings import current
 if TYPE_CHECKING:
     from crucible_api.cli.options import Gate
     from crucible_api.reports import Progress, RunSummary
-    from crucible_api.runs import Runs
+    from crucible_api.run_service import RunService
     from crucible_tasks.scores import Score
 
 #: seconds between looks at the database
@@ -36,7 +36,7 @@ _TOLD_FAILURES = 5
 
 
 def follow(
-    runs: Runs,
+    runs: RunService,
     run_ids: Sequence[str],
     voice: Voice,
     *,
@@ -49,16 +49,17 @@ def follow(
     cluster that is paused is waited for; one of a process has ended with it. `name` is what
     several runs are called.
     """
-    from crucible_tasks.embedded import raise_if_full
-
-    watch = Watch(runs, run_ids, begin)
     teller = _Teller(voice)
-    pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
+    pause = _LOOK_EVERY_EMBEDDED if current().runs_here else _LOOK_EVERY_CLUSTER
     label = "" if len(run_ids) == 1 else name or plural(len(run_ids), "run")
     # the first look prepares its queries, and one that begins a run plans more than it looks: the
     # rest after a look is for what its neighbour cost, too
     last_cost = 0.0
-    with Meter(voice, label=label) as meter:
+    with (
+        Meter(voice, label=label) as meter,
+        runs.observed(run_ids, teller.tell_outages) as observer,
+    ):
+        watch = Watch(observer, run_ids, begin)
         while True:
             began = time.thread_time()
             watch.look()
@@ -72,8 +73,7 @@ def follow(
             rest = min(max(pause, usual / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY)
             for _ in range(round(rest / pause)):
                 interruption.raise_if_received()
-                if current().is_embedded:
-                    raise_if_full()
+                hands.raise_if_full()
                 # a dead server is told of at once, however seldom the database is asked
                 teller.tell_outages()
                 time.sleep(pause)
@@ -142,7 +142,7 @@ def _tell_outages(told: set[str], voice: Voice) -> set[str]:
 
 
 @contextmanager
-def stoppable(runs: Runs, run_ids: Sequence[str], voice: Voice) -> Iterator[None]:
+def stoppable(runs: RunService, run_ids: Sequence[str], voice: Voice) -> Iterator[None]:
     """Stop these runs when the user interrupts, and say how to go on."""
     try:
         yield

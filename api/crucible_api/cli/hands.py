@@ -48,6 +48,27 @@ def judging_hands(voice: Voice, *, trains: bool = False) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def run_hands(voice: Voice, *, trains: bool = False, is_judging: bool = True) -> Iterator[None]:
+    """The same, for the work of runs and fine-tunes, which a configured server does instead."""
+    server = current().server
+    if server is None:
+        chosen = judging_hands if is_judging else hands
+        with chosen(voice, trains=trains):
+            yield
+        return
+    voice.talk(f"the work is done by {server}")
+    yield
+
+
+def raise_if_full() -> None:
+    """Raise DiskFull where this process does the work and cannot store it any more."""
+    if current().runs_here:
+        from crucible_tasks import embedded
+
+        embedded.raise_if_full()
+
+
 def cores() -> int:
     """CPUs this process may use; fewer than the host has under taskset or in a container."""
     if hasattr(os, "sched_getaffinity"):

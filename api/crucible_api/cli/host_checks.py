@@ -38,15 +38,37 @@ def local_checks() -> Iterator[HostCheck]:
     """Every check that needs no worker, in the order people read them."""
     settings = current()
     yield HostCheck("python", is_ok=True, detail=f"{platform.python_version()} {_system()}")
+    yield from _services(settings)
+    yield _disk(settings)
+    yield _clock()
+    yield _cpu()
+    yield HostCheck("cc", is_ok=True, detail=_compiler(settings.search_path))
+
+
+def _services(settings: Settings) -> Iterator[HostCheck]:
+    if settings.server is not None:
+        yield _checked("server", lambda: _server(settings))
+        return
     yield _checked("database", lambda: _database(settings))
     if settings.is_embedded:
         yield HostCheck("broker", is_ok=True, detail="none: every command does its own work")
     else:
         yield _checked("broker", _broker)
-    yield _disk(settings)
-    yield _clock()
-    yield _cpu()
-    yield HostCheck("cc", is_ok=True, detail=_compiler(settings.search_path))
+
+
+def _server(settings: Settings) -> str:
+    from crucible_api import __version__
+    from crucible_api.http.forms import Version
+    from crucible_api.remote.connection import connect
+
+    found = connect(settings).get("/version", Version)
+    work = "does the work itself" if found.is_embedded else "has the work done by a cluster"
+    if found.version != __version__:
+        raise CrucibleError(
+            f"{settings.server} is codecrucible {found.version}, and this is {__version__}",
+            hint="install the same version on both hosts",
+        )
+    return f"{settings.server} is codecrucible {found.version}, and {work}"
 
 
 def _compiler(search_path: str) -> str:

@@ -26,8 +26,8 @@ Examples:
   crucible keys remove work
 
 `openai` is sent to the host of OPENAI_BASE_URL (or openai_base_url), any other to the endpoints
-that name it in a file of configuration, and to nobody else. OPENAI_API_KEY and CRUCIBLE_KEY_NAME
-win over the file.
+that name it in a file of configuration, and to nobody else; `server` is the token of
+CRUCIBLE_SERVER. OPENAI_API_KEY, CRUCIBLE_TOKEN and CRUCIBLE_KEY_NAME win over the file.
 """
 
 
@@ -65,7 +65,8 @@ def list_keys(voice: Voice) -> None:
     """Name the keys, where each comes from and who is sent it; never the keys."""
     settings = current()
     kept = key_file.read_keys(keys_file())
-    names = sorted({*settings.keys, *([key_file.OPENAI] if settings.openai_api_key else [])})
+    special = {key_file.OPENAI: settings.openai_api_key, key_file.SERVER: settings.token}
+    names = sorted({*settings.keys, *(name for name, key in special.items() if key)})
     rows = [(name, _receivers(name), _source(name, kept)) for name in names]
     if voice.is_json:
         voice.data([{"key": name, "sent_to": to, "from": source} for name, to, source in rows])
@@ -101,7 +102,8 @@ def _ask(name: str) -> str:
 
 def _source(name: str, kept: dict[str, str]) -> str:
     settings = current()
-    held = settings.openai_api_key if name == key_file.OPENAI else settings.keys[name]
+    special = {key_file.OPENAI: settings.openai_api_key, key_file.SERVER: settings.token}
+    held = special[name] if name in special else settings.keys[name]
     return "keys.toml" if kept.get(name) == held else key_file.variable_of(name)
 
 
@@ -110,4 +112,6 @@ def _receivers(name: str) -> str:
     found = [entry.url for entry in settings.endpoints.values() if entry.key == name]
     if name == key_file.OPENAI and settings.openai_base_url:
         found.append(settings.openai_base_url)
+    if name == key_file.SERVER and settings.server:
+        found.append(settings.server)
     return ", ".join(found) or "nobody"

@@ -51,14 +51,15 @@ Model specs:
 @options.speaking
 def command(voice: Voice, *, spec: str | None) -> None:
     """List the models that answer on this host, or describe the one behind SPEC."""
-    from crucible_api import model_choice
-    from crucible_api.cli.hands import hands
+    from crucible_api.catalogue import described_model, known_models
+    from crucible_api.cli.hands import run_hands
 
-    with hands(voice):
-        if spec is not None:
-            models: Sequence[ModelIdentity] = (model_choice.describe(spec, voice.announce),)
-        else:
-            models = (*model_choice.registered_models(), *model_choice.answering_here())
+    with run_hands(voice, is_judging=False):
+        models: Sequence[ModelIdentity] = (
+            known_models(current())
+            if spec is None
+            else (described_model(current(), spec, voice.announce),)
+        )
     if voice.is_json:
         voice.data(asdict(models[0]) if spec is not None else [asdict(model) for model in models])
         return
@@ -66,8 +67,9 @@ def command(voice: Voice, *, spec: str | None) -> None:
         voice.table(COLUMNS, [_row(model) for model in models])
         _tell_router(models, voice)
     else:
+        place = "this host" if current().server is None else "the server's host"
         voice.talk(
-            "no model server answers on the usual ports of this host; the built-in toy model is "
+            f"no model server answers on the usual ports of {place}; the built-in toy model is "
             "always there: crucible benchmark -m nano -d starter -n 10"
         )
     if spec is None and current().default_model:

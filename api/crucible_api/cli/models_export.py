@@ -12,6 +12,7 @@ from crucible_api.cli import options
 from crucible_api.cli.output import Voice
 from crucible_api.cli.registered_names import with_names
 from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_tasks.model_export import ExportJob, ExportReport
@@ -73,7 +74,8 @@ def command(
 ) -> None:
     """Write MODEL, a fine-tune's name or an hf: spec, as safetensors, as GGUF or into Ollama.
 
-    It is done on this host. The export is asked afterwards: its greedy answers are compared with
+    It is done on this host, which fetches a fine-tune's weights where CRUCIBLE_SERVER has them. The
+    export is asked afterwards: its greedy answers are compared with
     those of the weights.
     """
     from crucible_tasks.model_export import ExportJob, Numbers, Target
@@ -106,11 +108,11 @@ def command(
 
 def _weights(model: str) -> str:
     """The hf: spec of what is to be exported: the toy's weights and a fine-tune's have one too."""
-    from crucible_api.model_choice import resolved
+    from crucible_api.catalogue import weights_here
     from crucible_tasks.fine_tuning import NANO
     from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 
-    spec = parse(resolved(model))
+    spec = parse(weights_here(current(), model))
     if spec.kind is not ModelKind.NANO:
         return str(spec)
     return str(ModelSpec(ModelKind.HF, spec.name or NANO, adapter=spec.adapter))

@@ -19,10 +19,10 @@ def command(voice: Voice, *, directory: Path) -> None:
 
     Any host of the cluster then samples it as hf:artifact:DIGEST, or hf:BASE+artifact:DIGEST.
     """
-    from crucible_infra.artifacts import open_store
+    from crucible_api.catalogue import open_artifacts
     from crucible_infra.bundles import store_directory
 
-    digest = store_directory(open_store(current().artifacts_url), directory)
+    digest = store_directory(open_artifacts(current()), directory)
     if voice.is_json:
         voice.data({"digest": digest, "name": f"artifact:{digest}"})
         return

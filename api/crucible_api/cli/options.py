@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from crucible_api.cli.output import Speaker, Voice
+from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current, prefer
 
 Command = Callable[..., Any]
@@ -52,6 +53,22 @@ def speaking(function: Command) -> Command:
         return function(voice, **rest)
 
     return voiced(speak)
+
+
+def on_this_host(function: Command) -> Command:
+    """Let a command refuse where CRUCIBLE_SERVER names another host; stands below `speaking`."""
+
+    @functools.wraps(function)
+    def refuse(*words: Any, **rest: Any) -> Any:
+        if current().server is not None:
+            path = click.get_current_context().command_path
+            raise InvalidInput(
+                f"{path} works on this host, and CRUCIBLE_SERVER names another",
+                hint=f"unset CRUCIBLE_SERVER, or type it on the host of {current().server}",
+            )
+        return function(*words, **rest)
+
+    return refuse
 
 
 def voiced(function: Command) -> Command:

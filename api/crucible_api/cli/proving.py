@@ -13,8 +13,8 @@ from crucible_infra.errors import RunIncomplete
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo
-    from crucible_api.runs import Runs
+    from crucible_api.fine_tune_reports import FineTuneInfo
+    from crucible_api.run_service import RunService
     from crucible_tasks.proof import Proof
 
 
@@ -26,13 +26,13 @@ def prove(info: FineTuneInfo, proof: Proof, voice: Voice, *, is_mine: bool) -> N
     from contextlib import nullcontext
 
     from crucible_api.cli import following
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
     wanted = [one for one in proof.run_ids if not _is_finished(runs, one)]
     if wanted:
         voice.talk("the proof: base and new model on the same challenges, with equal settings")
-        begin = runs.resume if current().is_embedded else None
+        begin = runs.resume if current().runs_here else None
         guard = following.stoppable(runs, wanted, voice) if is_mine else nullcontext()
         with guard:
             following.follow(runs, wanted, voice, begin=begin, name="the proof")
@@ -43,5 +43,5 @@ def prove(info: FineTuneInfo, proof: Proof, voice: Voice, *, is_mine: bool) -> N
         raise
 
 
-def _is_finished(runs: Runs, run_id: str) -> bool:
+def _is_finished(runs: RunService, run_id: str) -> bool:
     return runs.progress(run_id).state == "finished"

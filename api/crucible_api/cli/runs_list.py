@@ -45,7 +45,7 @@ Examples:
 def command(voice: Voice, *, limit: int) -> None:
     """List the latest runs, newest first."""
     from crucible_api.cli.report import tells_prompt
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     found = open_runs(current()).list_runs(limit)
     if voice.is_json:
@@ -68,7 +68,7 @@ def _hint(found: Sequence[RunInfo], voice: Voice) -> None:
         voice.talk(
             f"interrupted means its process has ended: crucible runs resume {' '.join(left)}"
         )
-    if current().is_embedded:
+    if current().runs_here:
         return
     for run in found:
         silent = time.time() - max(run.created_at, run.heard_at or 0.0)

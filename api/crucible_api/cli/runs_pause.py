@@ -27,7 +27,7 @@ def command(voice: Voice, *, names: tuple[str, ...]) -> None:
 
     Works from any machine that reaches the database.
     """
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
     paused = selection.change(runs, names, runs.pause, "pause", voice)

@@ -36,7 +36,7 @@ def command(voice: Voice, *, names: tuple[str, ...], priority: int) -> None:
 
     Works from any machine that reaches the database; what is under way is not called back.
     """
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
     alter = partial(runs.set_priority, priority=priority)

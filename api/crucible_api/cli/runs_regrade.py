@@ -24,12 +24,12 @@ Useful after an upgrade of the grader or the extractor, or when a sandbox was fa
 def command(voice: Voice, *, run: str, gate: options.Gate | None) -> None:
     """Judge every completion of a run again; the texts stay as they were sampled."""
     from crucible_api.cli import following, report
-    from crucible_api.cli.hands import judging_hands
-    from crucible_api.runs import open_runs
+    from crucible_api.cli.hands import run_hands
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
     run_id = runs.find_run(run).id
-    with judging_hands(voice), following.stoppable(runs, [run_id], voice):
+    with run_hands(voice), following.stoppable(runs, [run_id], voice):
         runs.regrade(run_id)
         following.follow(runs, [run_id], voice)
     summary = runs.summary(run_id)

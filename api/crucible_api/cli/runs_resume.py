@@ -14,8 +14,8 @@ from crucible_infra.settings import current
 
 if TYPE_CHECKING:
     from crucible_api.reports import RunInfo
-    from crucible_api.runs import Runs
-    from crucible_api.sweeps import Selected
+    from crucible_api.run_service import RunService
+    from crucible_api.sweep_reports import Selected
 
 EPILOG = f"""\b
 Examples:
@@ -37,9 +37,9 @@ def command(
 ) -> None:
     """Go on with runs that were paused, stopped, killed or left incomplete; print their results."""
     from crucible_api.cli import following, report
-    from crucible_api.cli.hands import judging_hands
+    from crucible_api.cli.hands import run_hands
     from crucible_api.model_choice import refuse_dead_servers
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
     selected = selection.chosen(runs, names)
@@ -49,10 +49,12 @@ def command(
         return
     run_ids = [run.id for run in selection.each_run(selected)]
     begun = {run.id for run in wanted}
-    with judging_hands(voice):
-        refuse_dead_servers(runs, wanted)
+    with run_hands(voice):
+        # a server asks its own workers when it is told to go on
+        if current().server is None:
+            refuse_dead_servers(runs, wanted)
         with following.stoppable(runs, run_ids, voice):
-            begin = runs.resume if current().is_embedded else None
+            begin = runs.resume if current().runs_here else None
             if begin is None:
                 for run_id in begun:
                     runs.resume(run_id)
@@ -73,16 +75,16 @@ def _is_wanted(run: RunInfo, one: Selected) -> bool:
 
 
 def _hand_over(
-    runs: Runs, selected: Sequence[Selected], wanted: Sequence[RunInfo], voice: Voice
+    runs: RunService, selected: Sequence[Selected], wanted: Sequence[RunInfo], voice: Voice
 ) -> None:
     """Let the cluster do it; a host without its broker leaves word in the database."""
     settings = current()
-    if settings.is_embedded and settings.database_url.startswith("sqlite"):
+    if settings.runs_here and settings.database_url.startswith("sqlite"):
         raise InvalidInput(
             "--detach needs a cluster: nothing would go on after this process ends",
             hint="leave --detach out, or set CRUCIBLE_DATABASE_URL to the cluster's database",
         )
-    go_on = runs.hand_over if settings.is_embedded else runs.resume
+    go_on = runs.hand_over if settings.runs_here else runs.resume
     for run in wanted:
         go_on(run.id)
     if voice.is_json:

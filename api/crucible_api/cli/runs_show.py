@@ -45,7 +45,7 @@ VERDICT_COLUMNS = (
 def command(voice: Voice, *, run: str, with_verdicts: bool) -> None:
     """Show a run's scores, how its completions ended, and what is missing."""
     from crucible_api.cli import report
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
     run_id = runs.find_run(run).id

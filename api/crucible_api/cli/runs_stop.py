@@ -25,7 +25,7 @@ def command(voice: Voice, *, names: tuple[str, ...]) -> None:
 
     Works from any machine that reaches the database.
     """
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     runs = open_runs(current())
     stopped = selection.change(runs, names, runs.stop, "stop", voice)

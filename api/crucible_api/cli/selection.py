@@ -12,8 +12,8 @@ from crucible_api.cli.output import Voice
 
 if TYPE_CHECKING:
     from crucible_api.reports import RunInfo
-    from crucible_api.runs import Runs
-    from crucible_api.sweeps import Selected
+    from crucible_api.run_service import RunService
+    from crucible_api.sweep_reports import Selected
 
 #: a RUN_OR_SWEEP argument means the same everywhere
 HELP = (
@@ -27,11 +27,9 @@ def names(function: Command) -> Command:
     return click.argument("names", metavar="RUN_OR_SWEEP…", nargs=-1, required=True)(function)
 
 
-def chosen(runs: Runs, names: Sequence[str]) -> list[Selected]:
+def chosen(runs: RunService, names: Sequence[str]) -> list[Selected]:
     """What each name means, nothing twice. Raises RunNotFound."""
-    from crucible_api.sweeps import select
-
-    found = {one.id: one for one in (select(runs, name) for name in names)}
+    found = {one.id: one for one in (runs.select(name) for name in names)}
     return list(found.values())
 
 
@@ -41,7 +39,7 @@ def each_run(selected: Sequence[Selected]) -> list[RunInfo]:
 
 
 def change(
-    runs: Runs, names: Sequence[str], alter: Callable[[str], bool], verb: str, voice: Voice
+    runs: RunService, names: Sequence[str], alter: Callable[[str], bool], verb: str, voice: Voice
 ) -> list[Selected]:
     """Alter every run that the names mean; say how each stands, and what was left as it was.
 

@@ -76,6 +76,7 @@ Tokens are readable on the way: beyond a network you trust, put a proxy with TLS
 )
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @options.speaking
+@options.on_this_host
 def command(
     voice: Voice,
     *,

@@ -12,7 +12,7 @@ from crucible_api.cli.output import Column, Voice
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.sweeps import SweepInfo
+    from crucible_api.sweep_reports import SweepInfo
 
 COLUMNS = (
     Column("sweep", style="bold", is_whole=True),
@@ -35,10 +35,9 @@ Examples:
 @options.speaking
 def command(voice: Voice, *, limit: int) -> None:
     """List the latest sweeps, newest first."""
-    from crucible_api.runs import open_runs
-    from crucible_api.sweeps import list_sweeps
+    from crucible_api.run_service import open_runs
 
-    found = list_sweeps(open_runs(current()), limit)
+    found = open_runs(current()).list_sweeps(limit)
     if voice.is_json:
         voice.data([plain(sweep) for sweep in found])
     elif found:

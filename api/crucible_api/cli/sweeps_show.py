@@ -21,7 +21,7 @@ from crucible_api.cli.report import (
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.sweeps import Best, SweepRun, SweepSummary
+    from crucible_api.sweep_reports import Best, SweepRun, SweepSummary
 
 EPILOG = """\b
 Examples:
@@ -48,11 +48,9 @@ the highest score; runs that a paired comparison (crucible compare) cannot tell 
 def command(voice: Voice, *, sweep: str, k: int | None) -> None:
     """Show how far every run of a sweep is, its scores, and which setting did best."""
     from crucible_api.cli import sweeps_list
-    from crucible_api.runs import open_runs
-    from crucible_api.sweeps import find_sweep, sweep_summary
+    from crucible_api.run_service import open_runs
 
-    runs = open_runs(current())
-    summary = sweep_summary(runs, find_sweep(runs, sweep), k)
+    summary = open_runs(current()).sweep_summary(sweep, k)
     if voice.is_json:
         voice.data(
             {

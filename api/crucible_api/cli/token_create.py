@@ -26,6 +26,7 @@ On the other host: CRUCIBLE_SERVER=https://HOST CRUCIBLE_TOKEN=… crucible runs
     help="How long it is good.  [default: until it is revoked]",
 )
 @options.speaking
+@options.on_this_host
 def command(voice: Voice, *, name: str, days: float | None) -> None:
     """Make a token called NAME (or `default`), and print it: it cannot be shown again."""
     from crucible_api.tokens import open_tokens

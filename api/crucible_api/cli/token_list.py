@@ -19,6 +19,7 @@ COLUMNS = (Column("token", style="bold"), Column("made"), Column("good until"))
 
 @click.command()
 @options.speaking
+@options.on_this_host
 def command(voice: Voice) -> None:
     """List the tokens of this host's server; none of them can be shown again."""
     from crucible_api.tokens import open_tokens

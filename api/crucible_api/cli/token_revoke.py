@@ -12,6 +12,7 @@ from crucible_infra.settings import current
 @click.command()
 @click.argument("name")
 @options.speaking
+@options.on_this_host
 def command(voice: Voice, *, name: str) -> None:
     """Revoke the token called NAME; a running server refuses it from the next request on."""
     from crucible_api.tokens import open_tokens

@@ -12,7 +12,7 @@ from crucible_api.cli.progress import BAR_EVERY_SECONDS, LINE_EVERY_SECONDS, LIN
 from crucible_api.cli.status_line import Drawing
 
 if TYPE_CHECKING:
-    from crucible_infra.database.fine_tunes import StepRow
+    from crucible_infra.fine_tune_rows import StepRow
 
 #: steps that the time left is told from: enough that an evaluation among them does not double it
 _RECENT = 20

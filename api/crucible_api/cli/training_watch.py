@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from crucible_api.cli import broker_outage, interruption
+from crucible_api.cli import broker_outage, hands, interruption
 from crucible_api.cli.output import Voice
 from crucible_api.cli.training_meter import TrainingMeter
 from crucible_infra.errors import InvalidInput, RunIncomplete, TrainingError
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo, FineTunes
+    from crucible_api.fine_tune_reports import FineTuneInfo
+    from crucible_api.fine_tune_service import FineTuneService
 
 #: seconds between looks at the database
 _LOOK_EVERY_EMBEDDED = 0.2
@@ -27,13 +28,12 @@ _CHECKPOINT_SECONDS = 120.0
 _USAGE = 2
 
 
-def follow(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> FineTuneInfo:
+def follow(fine_tunes: FineTuneService, fine_tune_id: str, voice: Voice) -> FineTuneInfo:
     """Show a training's progress until it is over. Raises what has ended it."""
-    from crucible_tasks.embedded import raise_if_full
     from crucible_tasks.fine_tuning import CAUTION
 
     last, notes, told, waits = -1, 0, 0, None
-    pause = _LOOK_EVERY_EMBEDDED if current().is_embedded else _LOOK_EVERY_CLUSTER
+    pause = _LOOK_EVERY_EMBEDDED if current().runs_here else _LOOK_EVERY_CLUSTER
     with TrainingMeter(voice) as meter:
         while True:
             info = fine_tunes.info(fine_tune_id)
@@ -56,8 +56,7 @@ def follow(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> FineTuneIn
                 break
             broker_outage.look(fine_tune_id, "fine-tunes")
             interruption.raise_if_received()
-            if current().is_embedded:
-                raise_if_full()
+            hands.raise_if_full()
             time.sleep(pause)
     demand_finished(info)
     return info
@@ -87,13 +86,13 @@ def demand_finished(info: FineTuneInfo) -> None:
 
 
 @contextmanager
-def stoppable(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> Iterator[None]:
+def stoppable(fine_tunes: FineTuneService, fine_tune_id: str, voice: Voice) -> Iterator[None]:
     """Stop the training when the user interrupts; where it is this process', wait for it."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
         if fine_tunes.stop(fine_tune_id):
-            if current().is_embedded:
+            if current().runs_here:
                 voice.announce("stopping: the training leaves a checkpoint (again: at once)")
                 _await_rest(fine_tunes, fine_tune_id)
             resume = f"crucible fine-tunes resume {fine_tune_id}"
@@ -101,7 +100,7 @@ def stoppable(fine_tunes: FineTunes, fine_tune_id: str, voice: Voice) -> Iterato
         raise
 
 
-def _await_rest(fine_tunes: FineTunes, fine_tune_id: str) -> None:
+def _await_rest(fine_tunes: FineTuneService, fine_tune_id: str) -> None:
     deadline = time.monotonic() + _CHECKPOINT_SECONDS
     while not fine_tunes.info(fine_tune_id).is_resting and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_EMBEDDED)

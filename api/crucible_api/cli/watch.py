@@ -10,14 +10,17 @@ from crucible_api.cli.progress import Standing
 
 if TYPE_CHECKING:
     from crucible_api.reports import Progress
-    from crucible_api.runs import Runs
+    from crucible_api.run_service import ProgressTeller
 
 
 class Watch:
     """Looks at runs in the database, and begins them in turn where that is wanted."""
 
     def __init__(
-        self, runs: Runs, run_ids: Sequence[str], begin: Callable[[str], object] | None = None
+        self,
+        runs: ProgressTeller,
+        run_ids: Sequence[str],
+        begin: Callable[[str], object] | None = None,
     ) -> None:
         self._runs = runs
         self._run_ids = tuple(run_ids)

@@ -63,6 +63,7 @@ class Duty:
 @click.option("--optional", "is_optional", is_flag=True, hidden=True, help="Not asked for by name.")
 @measured
 @options.speaking
+@options.on_this_host
 def command(
     voice: Voice,
     *,

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 
-from crucible_api.fine_tunes import FineTuneInfo
-from crucible_infra.database.fine_tunes import StepRow
+from crucible_api.fine_tune_reports import FineTuneInfo
+from crucible_infra.fine_tune_rows import StepRow
 from crucible_tasks.comparison import Comparison
 from crucible_tasks.priority import PRIORITIES
 from crucible_tasks.scores import Score
@@ -88,6 +88,10 @@ class Begun:
     runs: tuple[str, ...]
     #: what a person should know about it, a sentence each
     notes: tuple[str, ...] = ()
+    #: those runs that a router is only compared with
+    companions: tuple[str, ...] = ()
+    #: whether the built-in toy is sampled since nothing else answered
+    has_toy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from crucible_api.page.rendering import render
 from crucible_api.pass_curve import pass_curve
 from crucible_api.reports import Gap, Progress, RunSummary
 from crucible_api.run_hosts import hosts_of
-from crucible_infra.database.attempts import Stage
+from crucible_infra.stage import Stage
 from crucible_tasks.planning import RunState
 from crucible_tasks.router import shown
 from crucible_tasks.verdict import Outcome

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from crucible_infra.database.tables import adapters
 from crucible_infra.database.upsert import insert_new
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterRow:
-    """One registered model; see `tables.adapters` for what the columns mean."""
-
-    name: str
-    fine_tune_id: str
-    base: str
-    artifact: str
-    is_whole: bool
-    record: dict[str, Any]
-    created_at: float
+from crucible_infra.fine_tune_rows import AdapterRow
 
 
 def insert_adapter(connection: Connection, row: AdapterRow) -> None:

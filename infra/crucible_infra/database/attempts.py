@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy
@@ -12,16 +11,10 @@ from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
 from crucible_infra.database.tables import attempts
 from crucible_infra.database.upsert import insert_or_update
+from crucible_infra.stage import Stage
 
 #: failures in a row, with nothing done between them, after which a challenge is given up
 MAX_FAILURES = 3
-
-
-class Stage(StrEnum):
-    """What was asked for."""
-
-    GENERATION = "generation"
-    EVALUATION = "evaluation"
 
 
 #: of the rows, as the partial indexes have them: a bound parameter would hide the indexes

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
-from crucible_infra.database.attempts import Stage, given_up_stages
+from crucible_infra.database.attempts import given_up_stages
 from crucible_infra.database.runs import RunRow
 from crucible_infra.database.tables import completions, run_challenges, verdicts
 from crucible_infra.database.verdicts import in_round
+from crucible_infra.stage import Stage
 
 #: what an empty answer may consist of
 _BLANK = " \t\r\n"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, or_, select
 
-from crucible_infra.database.attempts import IS_UNANSWERED, IS_WAITING, Stage, is_any
+from crucible_infra.database.attempts import IS_UNANSWERED, IS_WAITING, is_any
 from crucible_infra.database.tables import attempts, runs
+from crucible_infra.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, tuple_
 
 from crucible_infra.database.completions import CompletionRow
-from crucible_infra.database.fine_tunes import FineTuneRow
 from crucible_infra.database.runs import RunRow
 from crucible_infra.database.tables import completions, fine_tunes, run_challenges, runs, verdicts
 from crucible_infra.database.verdicts import JudgedRow, joined_verdicts
+from crucible_infra.fine_tune_rows import FineTuneRow
 
 #: where a planned thing is in its list, newest first: when, and its id
 Planned = tuple[float, str]

@@ -11,10 +11,12 @@ import pytest
 from crucible_api.cli.answering_model import chosen_spec
 from crucible_api.cli.output import Voice
 from crucible_api.cli.registered_names import with_names
-from crucible_api.fine_tunes import FineTunePlan, open_fine_tunes
+from crucible_api.fine_tune_reports import FineTunePlan
+from crucible_api.fine_tunes import open_fine_tunes
 from crucible_api.model_choice import resolved
 from crucible_infra import settings
-from crucible_infra.database.adapters import AdapterRow, insert_adapter
+from crucible_infra.database.adapters import insert_adapter
+from crucible_infra.fine_tune_rows import AdapterRow
 from crucible_tasks.recipe import Recipe
 
 CONFIGURED = """

@@ -7,7 +7,7 @@ import pytest
 from crucible_api.cli.output import Voice
 from crucible_api.cli.progress import LINE_EVERY_SECONDS
 from crucible_api.cli.training_meter import TrainingMeter
-from crucible_infra.database.fine_tunes import StepRow
+from crucible_infra.fine_tune_rows import StepRow
 
 
 class Clock:

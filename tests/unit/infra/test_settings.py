@@ -155,6 +155,7 @@ def test_a_secret_may_stand_in_a_file_with_a_newline_at_its_end(name: str, tmp_p
         read.broker_url,
         read.database_url,
         read.openai_api_key,
+        read.token,
     )
 
 

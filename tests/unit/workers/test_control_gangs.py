@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from celery.canvas import Signature
 
-from crucible_api.fine_tunes import FineTuneInfo
+from crucible_api.fine_tune_reports import FineTuneInfo
 from crucible_infra.database import open_database
 from crucible_infra.database.fine_tunes import update_fine_tune
 from crucible_tasks.fine_tuning import (

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from crucible_api import proof as proofs
-from crucible_api.fine_tunes import FineTunePlan
+from crucible_api.fine_tune_reports import FineTunePlan
 from crucible_api.runs import Runs
 from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import open_database

@@ -8,14 +8,14 @@ from typing import Annotated
 from fastapi import Query
 
 from crucible_api import proof, proof_runs
-from crucible_api.fine_tunes import FineTuneInfo
+from crucible_api.fine_tune_reports import FineTuneInfo
 from crucible_api.http.paging import After, Limit, Name, page, place
 from crucible_api.http.routes import api_router
 from crucible_api.http.services import Serving
 from crucible_api.http.wire import Page
 from crucible_api.proof import PartFound
 from crucible_api.run_pages import page_of_fine_tunes
-from crucible_infra.database.fine_tunes import StepRow
+from crucible_infra.fine_tune_rows import StepRow
 
 router = api_router("fine-tunes", HTTPStatus.NOT_FOUND)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -22,7 +22,6 @@ from crucible_api.judging_host import try_sandbox
 from crucible_api.matrix import limits_for, plan_matrix
 from crucible_api.turns import Turn
 from crucible_api.wish import Wish, customary_ks
-from crucible_tasks.planning import BenchmarkPlan
 
 router = api_router(
     "",
@@ -48,11 +47,16 @@ def start_benchmark(serving: Serving, form: Annotated[BenchmarkForm, Body()]) ->
     wordings = wordings_of(form)
     if serving.settings.is_embedded:
         try_sandbox(notes.append)
-    plans = plan_matrix(wish, datasets, wordings, notes.append).plans
-    notes += _same_answers(plans)
-    run_ids = [serving.runs.plan_benchmark(plan) for plan in plans]
+    matrix = plan_matrix(wish, datasets, wordings, notes.append)
+    run_ids = [serving.runs.plan_benchmark(plan) for plan in matrix.plans]
     _begin(serving, run_ids)
-    return Begun(plans[0].sweep_id, tuple(run_ids), tuple(dict.fromkeys(notes)))
+    return Begun(
+        matrix.plans[0].sweep_id,
+        tuple(run_ids),
+        tuple(dict.fromkeys(notes)),
+        matrix.companions(run_ids),
+        has_toy=matrix.choice.toy is not None,
+    )
 
 
 @router.post("/evaluations", status_code=HTTPStatus.CREATED, tags=["evaluations"])
@@ -89,12 +93,6 @@ def _wish(form: BenchmarkForm) -> Wish:
         with_members=form.with_members,
         falls_back=form.falls_back,
     )
-
-
-def _same_answers(plans: Sequence[BenchmarkPlan]) -> Iterator[str]:
-    for plan in plans:
-        if plan.n > 1 and plan.sampling.temperature == 0:
-            yield f"at temperature 0 the {plan.n} answers to a challenge will be the same one"
 
 
 def _begin(serving: Services, run_ids: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from crucible_api.page.plots.figure import Figure, Table, layout, line, marker, number
-from crucible_infra.database.fine_tunes import StepRow
+from crucible_infra.fine_tune_rows import StepRow
 
 #: of a curve; a screen has no more
 _MOST_POINTS = 800

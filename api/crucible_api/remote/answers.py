@@ -1,0 +1,58 @@
+"""What a server's refusals mean here: the error it met, a token it wants, another version."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from crucible_api import __version__
+from crucible_api.http import wire
+from crucible_api.http.wire import Problem
+from crucible_infra.errors import CrucibleError, InvalidInput
+
+#: the type of a problem that is no error of ours
+_BLANK = "about:blank"
+
+_HINT = "CRUCIBLE_TOKEN holds it; crucible token create, on the server's host, makes one"
+
+#: of a complaint that may quote an answer
+_LONGEST = 200
+
+
+def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleError:
+    """The error that a problem document stands for."""
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        wants = "does not accept this token" if is_authorized else "wants a token"
+        return InvalidInput(f"{url} {wants}", hint=_HINT)
+    if problem.type != _BLANK:
+        return wire.error_of(problem)
+    if problem.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        return CrucibleError(
+            f"{url} knows no such request", hint=f"this is codecrucible {__version__}; is it older?"
+        )
+    if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return InvalidInput(f"{url}: {problem.detail}", hint=problem.hint)
+    return CrucibleError(f"{url}: {problem.detail}", hint=problem.hint)
+
+
+def unlike(url: str, status: int, location: str | None) -> CrucibleError:
+    """The error of an answer that `crucible serve` does not give."""
+    if location and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        parts = urlsplit(location)
+        hint = f"CRUCIBLE_SERVER={parts.scheme}://{parts.netloc}" if parts.netloc else None
+        return InvalidInput(f"{url} sends its visitors elsewhere (HTTP {status})", hint=hint)
+    return InvalidInput(
+        f"{url} does not speak as `crucible serve` does (HTTP {status})",
+        hint="CRUCIBLE_SERVER is the address that `crucible serve` prints",
+    )
+
+
+def mismatch(url: str, theirs: str, problem: str) -> CrucibleError:
+    """Why an answer was not understood: mostly since another version gave it."""
+    told = f"its answer is not understood here ({problem[:_LONGEST]})"
+    if theirs == __version__:
+        return CrucibleError(f"{url}: {told}", hint="both are the same version: this is a bug")
+    return CrucibleError(
+        f"{url} is codecrucible {theirs}, and this is {__version__}: {told}",
+        hint="install the same version on both hosts",
+    )
