@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from crucible_api.provenance import shared_challenges
-from crucible_api.run_service import RunService
+from crucible_api.run_service import RunTeller
 from crucible_api.runs import Runs
 from crucible_infra.artifacts import ArtifactStore
 from crucible_tasks.challenges import Dataset, decode, encode
@@ -63,7 +63,7 @@ def planned(runs: Runs, proof: Proof, base: ModelIdentity) -> Proof:
     )
 
 
-def found(runs: RunService | Runs, proof: Proof) -> Iterator[PartFound]:
+def found(runs: RunTeller, proof: Proof) -> Iterator[PartFound]:
     """What the runs say, dataset by dataset, as soon as both models' are finished."""
     for part in proof.parts:
         if part.base_run is None or part.new_run is None:

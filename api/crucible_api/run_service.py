@@ -26,6 +26,18 @@ class ProgressTeller(Protocol):
         ...
 
 
+class RunTeller(ProgressTeller, Protocol):
+    """Who knows what runs have found."""
+
+    def summary(self, run_id: str) -> RunSummary:
+        """Scores, validity, progress and manifest of a run, finished or not."""
+        ...
+
+    def counts(self, run_id: str) -> tuple[Counts, ...]:
+        """Per challenge, the judged completions and those that passed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """The runs of a benchmark, in their order."""
@@ -47,7 +59,7 @@ class Readied(Protocol):
         ...
 
 
-class RunService(ProgressTeller, Protocol):
+class RunService(RunTeller, Protocol):
     """What commands ask of runs; `Runs` and `sweeps` say what each of it means and raises."""
 
     def ready_benchmark(self, wish: Wish) -> Readied:
@@ -93,14 +105,6 @@ class RunService(ProgressTeller, Protocol):
 
         `meanwhile` is called again and again while the first word is waited for.
         """
-        ...
-
-    def summary(self, run_id: str) -> RunSummary:
-        """Scores, validity, progress and manifest of a run, finished or not."""
-        ...
-
-    def counts(self, run_id: str) -> tuple[Counts, ...]:
-        """Per challenge, the judged completions and those that passed."""
         ...
 
     def verdict_rows(self, run_id: str) -> tuple[VerdictRow, ...]:

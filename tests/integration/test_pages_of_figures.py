@@ -17,7 +17,7 @@ from crucible_api.page.plots.heat_maps import heat_maps
 from crucible_api.page.report_page import report_html
 from crucible_api.quality_cost import cost_points
 from crucible_api.run_report import RunReport, run_report
-from crucible_api.sweeps import select, sweep_summary
+from crucible_api.sweeps import sweep_summary
 from crucible_infra.database.fine_tunes import store_steps
 from served import Served
 
@@ -203,7 +203,9 @@ def test_a_report_on_a_run_under_way_says_so(server: Served) -> None:
 
 
 def _report(server: Served, *names: str) -> RunReport:
-    return run_report(server.services.runs, [select(server.services.runs, one) for one in names])
+    stored = server.services.runs
+    runs = StoredRuns(stored.database, stored.artifacts)
+    return run_report(runs, [runs.select(one) for one in names])
 
 
 def _named(report: RunReport, name: str) -> RunReport:

@@ -43,7 +43,7 @@ def conclude(info: FineTuneInfo, voice: Voice, *, is_mine: bool = True) -> None:
 def show(runs: RunService, info: FineTuneInfo, proof: Proof | None, voice: Voice) -> None:
     """Print what is known by now."""
     from crucible_api import proof as proofs
-    from crucible_api.fine_tune_report import overlaps, proof_standing
+    from crucible_api.fine_tune_conclusion import overlaps, proof_standing
 
     found = () if proof is None else tuple(proofs.found(runs, proof))
     if voice.is_json:
@@ -60,7 +60,7 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
     """A fine-tune as one object for programs."""
     from dataclasses import asdict
 
-    from crucible_api.fine_tune_report import record_of
+    from crucible_api.fine_tune_conclusion import record_of
     from crucible_tasks.perplexity import perplexity_change
 
     row, adapter, record = info.row, info.adapter, record_of(info)
@@ -103,7 +103,7 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
 
 def _words(info: FineTuneInfo, found: Sequence[PartFound]) -> str:
     from crucible_api import proof as proofs
-    from crucible_api.fine_tune_report import held_out
+    from crucible_api.fine_tune_conclusion import held_out
 
     lines = [held_out(info)]
     if found:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from crucible_api.fine_tune_report import fine_tune_report
+from crucible_api.fine_tune_findings import fine_tune_findings
 from crucible_api.http.services import Serving
 from crucible_api.http.v1 import fine_tune_changes
 from crucible_api.page.plots import plotly_js
@@ -36,7 +36,7 @@ def fine_tunes_page(request: Request, serving: Serving) -> Response:
 def fine_tune_page(request: Request, serving: Serving, name: str) -> Response:
     """Show one fine-tune."""
     info = serving.fine_tunes.find(name)
-    report = fine_tune_report(serving.runs, serving.fine_tunes, info)
+    report = fine_tune_findings(serving.runs, serving.fine_tunes, info)
     plain = {key: value for key, value, _ in explained(Recipe())}
     return render(
         request,
