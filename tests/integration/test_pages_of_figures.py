@@ -17,6 +17,7 @@ from crucible_api.page.plots.heat_maps import heat_maps
 from crucible_api.page.report_page import report_html
 from crucible_api.quality_cost import cost_points
 from crucible_api.run_report import RunReport, run_report
+from crucible_api.stored_runs import StoredRuns
 from crucible_api.sweeps import sweep_summary
 from crucible_infra.database.fine_tunes import store_steps
 from served import Served
