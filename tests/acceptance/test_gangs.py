@@ -47,7 +47,7 @@ HOSTS = ("left", "middle", "right")
 STEPS = 30
 
 LOADED = f"""
-import sys
+import short_waits, sys
 from crucible_workers import fine_tune
 fine_tune.TRAINER = (sys.executable, {str(TESTS / "either_trainer.py")!r}, "0.2", "well")
 """
@@ -135,7 +135,7 @@ def field() -> Iterator[Field]:
             for host in HOSTS:
                 path = python_path(loaded)
                 made.add_worker(host, "fine_tune", PYTHONPATH=path, OMP_NUM_THREADS="1")
-            made.add_worker("desk", "controller")
+            made.add_worker("desk", "controller", PYTHONPATH=path)
             demo_repository.write(Path(place) / "orchard")
             database = open_database(made.postgres.watch_url)
             yield Field(made, database, Path(place))

@@ -29,7 +29,7 @@ STEPS = 40
 
 #: a worker's Python, where trainings are scripted, and slow enough to be killed in their middle
 SCRIPTED = f"""
-import sys
+import short_waits, sys
 from crucible_workers import fine_tune
 fine_tune.TRAINER = (sys.executable, {str(TESTS / "scripted_trainer.py")!r}, "0.2", "well")
 """
@@ -95,7 +95,9 @@ def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     hosts = [{"CRUCIBLE_HOME": str(tmp_path / name)} for name in ("first", "second", "third")]
 
     with ExitStack() as stack:
-        stack.enter_context(working(crucible, "--queues", "controller"))
+        stack.enter_context(
+            working(crucible, "--queues", "controller", loading="import short_waits")
+        )
         with working(crucible, "--queues", "fine_tune", loading=SCRIPTED, **hosts[0]) as worker:
             unproved = crucible("fine-tune", *words, "--detach")
             for queue in ("evaluation", "generation"):

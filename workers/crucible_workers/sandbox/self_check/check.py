@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import dedent, indent
 
 from crucible_tasks.challenge import Challenge, Language, Limits, ScriptTests
@@ -13,6 +13,7 @@ from crucible_workers.sandbox.interface import Sandbox
 PASSED = frozenset({Outcome.PASSED})
 NOT_PASSED = frozenset(Outcome) - {Outcome.PASSED, Outcome.INFRA_ERROR, Outcome.MISSING}
 _LIMITS = Limits(cpu_seconds=1.0, memory_mib=1024, processes=32, file_mib=16, output_mib=4)
+_ENDLESS = replace(_LIMITS, cpu_seconds=0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ def run_checks(sandbox: Sandbox, checks: tuple[Check, ...]) -> Iterator[tuple[Ch
         programs = [check.before, check.program] if check.before else [check.program]
         *_, verdict = sandbox.judge(challenge, programs)
         yield check, verdict
+
+
+def hurried(check: Check) -> Check:
+    """The same, at its end sooner where nothing but its limit ends it: people wait for all."""
+    is_endless = check.expected == {Outcome.TIMED_OUT}
+    return replace(check, limits=_ENDLESS) if is_endless else check
 
 
 def attack(name: str, topic: str, body: str) -> Check:

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 from crucible_tasks.challenge import Language
 from crucible_tasks.verdict import Outcome
-from crucible_workers.sandbox.self_check.check import NOT_PASSED, Check
+from crucible_workers.sandbox.self_check.check import NOT_PASSED, Check, hurried
 from crucible_workers.sandbox.self_check.javascript_promises import JS_PROMISES
 
 __all__ = ["JS_CHECKS"]
@@ -59,7 +59,7 @@ def _attack(name: str, topic: str, body: str) -> Check:
 
 
 def _limited(name: str, program: str, *outcomes: Outcome, is_universal: bool = True) -> Check:
-    return Check(
+    check = Check(
         f"js {name}",
         "resources",
         dedent(program),
@@ -68,6 +68,7 @@ def _limited(name: str, program: str, *outcomes: Outcome, is_universal: bool = T
         is_universal=is_universal,
         language=Language.JAVASCRIPT,
     )
+    return hurried(check)
 
 
 #: the tests themselves can be passed, or their failures would mean nothing

@@ -5,12 +5,13 @@ from __future__ import annotations
 from textwrap import dedent
 
 from crucible_tasks.verdict import Outcome
-from crucible_workers.sandbox.self_check.check import Check, attack
+from crucible_workers.sandbox.self_check.check import Check, attack, hurried
 
 
 def _excess(name: str, outcome: Outcome, program: str, test: str = "attempt()") -> Check:
     expected = frozenset({outcome})
-    return Check(name, "resources", dedent(program), test, expected, is_universal=True)
+    check = Check(name, "resources", dedent(program), test, expected, is_universal=True)
+    return hurried(check)
 
 
 _TIME = (
@@ -54,7 +55,7 @@ _TIME = (
         def attempt():
             for _ in range(3):
                 if os.fork() == 0:
-                    while time.process_time() < 0.5: pass
+                    while time.process_time() < 0.15: pass
                     os._exit(0)
                 os.wait()
         """,
