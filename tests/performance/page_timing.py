@@ -100,7 +100,12 @@ def _pages(engine: str, services: Services, run_id: str, others: list[int]) -> N
         "grid": f"/runs/{run_id}/grid",
         "completion": f"/runs/{run_id}/completions?task_id=large/7&index=7",
         "runs": "/runs",
-        "leaderboard": "/",
+        "leaderboard": "/?dataset=starter",
+        "sweeps": "/sweeps",
+        "compare": f"/compare?a={run_id}&b={run_id}",
+        "summary": f"/api/v1/runs/{run_id}",
+        "progress": f"/api/v1/runs/{run_id}/progress",
+        "verdicts": f"/api/v1/runs/{run_id}/verdicts?limit=500",
     }
     first: dict[str, float] = {}
     there = 0
