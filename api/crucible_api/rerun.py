@@ -1,4 +1,4 @@
-"""Run again: an edited program put to a challenge's tests, for whoever wants to know why it failed.
+"""Run again: an edited program put to the tests of a challenge.
 
 It goes the way every program goes, through the contract of judging, under the run's limits. The
 answer is shown and stored nowhere: no score knows of it.
