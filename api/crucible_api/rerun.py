@@ -32,7 +32,7 @@ LONGEST = 256 * 1024
 _AT_ONCE = 2
 
 #: seconds that one more waits for its turn
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 5.0
 
 _turns = threading.BoundedSemaphore(_AT_ONCE)
 
