@@ -57,6 +57,7 @@ def environment() -> Environment:
         moment=moment,
         grouped=grouped,
         sentence=sentence,
+        counted=counted,
         manifest=manifest,
     )
     return made
@@ -113,3 +114,8 @@ def sentence(text: str) -> str:
 def manifest(found: dict[str, Any]) -> str:
     """A run's manifest as text."""
     return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and its noun: 1 pair, 2,000 pairs."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
