@@ -31,7 +31,12 @@ from crucible_api.http.v1 import (
 )
 from crucible_api.page import (
     compare_page,
+    completion_page,
+    diff_page,
     fine_tunes_page,
+    grid_page,
+    leaderboard_page,
+    run_page,
     runs_page,
     sweeps_page,
     workers_page,
@@ -66,7 +71,19 @@ _MODULES = (
     version,
 )
 
-_PAGES = (runs_page, compare_page, sweeps_page, fine_tunes_page, workers_page, plotly_js)
+_PAGES = (
+    leaderboard_page,
+    runs_page,
+    run_page,
+    grid_page,
+    completion_page,
+    diff_page,
+    compare_page,
+    sweeps_page,
+    fine_tunes_page,
+    workers_page,
+    plotly_js,
+)
 
 
 def build(services: Services, rules: Rules) -> FastAPI:

@@ -13,7 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
+from crucible_api.grid import LETTERS
+from crucible_api.page.visible import visible
 from crucible_tasks.scores import Score
+from crucible_tasks.verdict import Outcome
 
 _HERE = Path(__file__).parent
 
@@ -56,6 +59,10 @@ def environment() -> Environment:
         ago=ago,
         moment=moment,
         grouped=grouped,
+        share=share,
+        words=words,
+        letter=letter,
+        visible=visible,
         sentence=sentence,
         counted=counted,
         manifest=manifest,
@@ -67,6 +74,21 @@ def percent(fraction: float | None) -> str:
     """A fraction as tables show it: 35.4 %; a dash where it is not known."""
     unknown = fraction is None or math.isnan(fraction)
     return _UNKNOWN if unknown else f"{(fraction or 0.0) * 100:.1f} %"
+
+
+def share(fraction: float) -> str:
+    """A share rounded down, so that 100 % is all of it: 99.9 %."""
+    return f"{int(fraction * 1000) / 10:g} %"
+
+
+def words(name: str) -> str:
+    """A name of ours as people write it: timed out."""
+    return str(name).replace("_", " ")
+
+
+def letter(outcome: str) -> str:
+    """What an outcome is told by where there is room for one character."""
+    return LETTERS[Outcome(outcome)]
 
 
 def interval(score: Score) -> str:
