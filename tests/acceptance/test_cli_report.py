@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commandline import Crucible
+from commandline import Crucible, at_home
 from filled_database import Filled, fill
 from served import open_filled_services
 
@@ -27,7 +27,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     services = open_filled_services(home)
     filled = fill(services.runs.database, services.runs.artifacts)
     services.runs.database.close()
-    return Desk(Crucible(home, {"CRUCIBLE_HOME": str(home), "HOME": str(home)}), filled)
+    return Desk(at_home(home), filled)
 
 
 def test_a_report_is_written_once_and_its_size_told(desk: Desk) -> None:
