@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from model_server import ModelServer, Ollama, Reply
+from served import Served, served
 
 #: what costs more to import than the whole answer takes
 HEAVY = (
@@ -36,6 +38,12 @@ except SystemExit as ended:
     assert not ended.code, ended.code
 print("\\n".join(sys.modules), file=sys.stderr)
 """
+
+
+@pytest.fixture(scope="module")
+def another_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("served")) as server:
+        yield server
 
 
 def _loaded(*words: str) -> set[str]:
@@ -65,6 +73,20 @@ def test_a_question_is_sent_before_anything_heavy_is_imported(crucible_home: Pat
         assert len(server.sampled) == 1
     # HTTP takes its share; the database is opened when the answer is there
     assert sorted(loaded.intersection(HEAVY)) == ["httpx"]
+
+
+@pytest.mark.parametrize("words", [("runs", "list"), ("sweeps", "list"), ("fine-tunes", "list")])
+def test_a_server_is_asked_without_a_database_and_a_broker(
+    words: tuple[str, ...],
+    crucible_home: Path,
+    another_host: Served,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del crucible_home
+    monkeypatch.setenv("CRUCIBLE_SERVER", another_host.url)
+    loaded = _loaded(*words)
+    # tables are drawn by rich
+    assert sorted(loaded.intersection(HEAVY)) == ["httpx", "rich"]
 
 
 def test_the_version_needs_no_command_line_library(crucible_home: Path) -> None:

@@ -42,7 +42,7 @@ def refuse_registered(settings: Settings, name: str) -> None:
     server = connect(settings)
     if _registered(server, name) is not None:
         raise ModelError(
-            f"{name} is a model of {server.url}, which answers benchmarks, and prompts of nobody",
+            f"{name} is a model of {server.url}, whose weights are there",
             hint=f"fetch it: crucible models export {name} --to gguf -o DIR",
         )
 

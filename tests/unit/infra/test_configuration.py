@@ -250,3 +250,28 @@ def test_a_broken_file_of_keys_is_told_without_a_key(desk: Desk) -> None:
     with pytest.raises(InvalidInput) as caught:
         desk.read().check()
     assert "sk-of" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_server_is_the_users_to_name_and_never_a_projects(desk: Desk) -> None:
+    desk.write("home/config.toml", 'server = "https://mine.example"\n')
+    said = 'server = "https://theirs.example"\nmodel = "m"\n[profiles.p]\nserver = "https://t.example"\n'
+    desk.trust(desk.write("project/.crucible.toml", said))
+    read = desk.read(CRUCIBLE_PROFILE="p")
+
+    assert read.server == "https://mine.example"
+    assert read.default_model == "m"
+    (note,) = read.notes
+    assert "server" in note
+    assert "profiles.p.server" in note
+    assert desk.read(CRUCIBLE_SERVER="https://other.example").server == "https://other.example"
+
+
+def test_the_token_of_the_keys_goes_to_the_server_and_to_no_endpoint(desk: Desk) -> None:
+    desk.write("home/keys.toml", 'server = "a-token"\n').chmod(0o600)
+    endpoint = '[endpoints.work]\nurl = "https://work.example"\nkey = "server"\n'
+
+    assert desk.read().token == "a-token"
+    assert desk.read(CRUCIBLE_TOKEN="another").token == "another"
+    desk.write("home/config.toml", endpoint)
+    with pytest.raises(InvalidInput, match="token of CRUCIBLE_SERVER"):
+        desk.read().check()

@@ -196,3 +196,75 @@ def test_a_secret_set_twice_is_refused_rather_than_guessed(tmp_path: Path) -> No
 
     with pytest.raises(InvalidInput, match="OPENAI_API_KEY and OPENAI_API_KEY_FILE are both set"):
         read.check()
+
+
+def test_a_server_is_one_address_and_its_token_is_shown_nowhere() -> None:
+    read = settings.read(
+        {"CRUCIBLE_SERVER": "https://c.example/", "CRUCIBLE_TOKEN": "s3cret-token"}
+    )
+
+    read.check()
+    assert read.server == "https://c.example"
+    assert read.token == "s3cret-token"
+    assert "s3cret-token" not in repr(read)
+    assert read.is_embedded
+    assert not read.runs_here
+    assert settings.read({}).runs_here
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "c.example",
+        "ftp://c.example",
+        "https://",
+        "https://user:password@c.example",
+        "https://c.example/?a=b",
+        "http://c.example:0",
+        "http://[::1",
+        "https://c exam.ple",
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_a_password(url: str) -> None:
+    with pytest.raises(InvalidInput, match="CRUCIBLE_SERVER") as caught:
+        settings.read({"CRUCIBLE_SERVER": url}).check()
+
+    assert "password@" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("name", ["CRUCIBLE_BROKER_URL", "CRUCIBLE_DATABASE_URL"])
+def test_a_server_beside_a_cluster_is_a_contradiction(name: str) -> None:
+    both = {"CRUCIBLE_SERVER": "https://c.example", name: "redis://queue/0"}
+    with pytest.raises(InvalidInput, match=f"CRUCIBLE_SERVER and {name}"):
+        settings.read(both).check()
+
+
+def test_a_token_that_no_header_carries_is_refused_without_showing_it() -> None:
+    with pytest.raises(InvalidInput, match="CRUCIBLE_TOKEN") as caught:
+        settings.read({"CRUCIBLE_SERVER": "https://c.example", "CRUCIBLE_TOKEN": "sécret"}).check()
+
+    assert "sécret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("url", "notes"),
+    [
+        ("http://c.example", 1),
+        ("https://c.example", 0),
+        ("http://127.0.0.1:8642", 0),
+        ("http://[::1]:8642", 0),
+        ("http://localhost:8642", 0),
+        ("http://localhost.example", 1),
+    ],
+)
+def test_plain_http_beyond_this_host_is_told_where_there_is_a_token(
+    url: str, notes: int, tmp_path: Path
+) -> None:
+    home = {
+        "CRUCIBLE_HOME": str(tmp_path),
+        "XDG_CONFIG_DIRS": str(tmp_path),
+        "CRUCIBLE_SERVER": url,
+    }
+
+    assert not settings.read_with_files(home).notes
+    assert len(settings.read_with_files({**home, "CRUCIBLE_TOKEN": "t"}).notes) == notes
