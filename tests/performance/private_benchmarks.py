@@ -132,7 +132,7 @@ def _fetch(name: str, folder: Path) -> Path:
 
 def _check(tree: Path) -> None:
     files = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file()]
-    tests = [path for path in files if path.name.startswith("test") and path.suffix == ".py"]
+    tests = [path for path in files if path.match("test*.py") or path.match("*_test.py")]
     if not tests:
         raise Ended("no tests in the source archive")
     compiled = [path for path in files if path.suffix in _COMPILED and not _is_test(path)]
