@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from crucible_tasks.repository.functions import Unfit
 from crucible_tasks.repository.javascript.heads import head_of, imports_of
 from crucible_tasks.repository.javascript.layout import modules
-from crucible_tasks.repository.javascript.shapes import Shape, shape_at
+from crucible_tasks.repository.javascript.shapes import Shape, method_at, shape_at
 from crucible_tasks.repository.javascript.tokens import Tokens, Unreadable, read
 from crucible_tasks.repository.snapshot import Snapshot
 
@@ -21,8 +21,6 @@ TRIVIAL = "its body does nothing"
 CROWDED = "something else follows it in its statement"
 
 _DECLARING = ("const", "let", "var")
-#: before parentheses and braces that are no method's
-_NO_METHODS = frozenset("if for while switch catch with function return await super".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +220,9 @@ def _inner_names(tokens: Tokens) -> Iterator[str]:
     for place, token in enumerate(tokens.all):
         if place in outermost or token.kind != "word":
             continue
-        before, after = tokens.word(place - 1), tokens.word(place + 1)
-        closing = tokens.partners.get(place + 1)
-        if after != "(" or closing is None or tokens.word(closing + 1) != "{":
-            continue
-        if before == "function" or (token.text not in _NO_METHODS and before not in (".", "new")):
+        before = tokens.word(place - 1)
+        if before == "function":
+            if tokens.word(place + 1) == "(":
+                yield token.text
+        elif before not in (".", "?.", "new") and method_at(tokens, place) is not None:
             yield token.text

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from crucible_tasks.repository.javascript.tokens import GOES_ON, Tokens
 
+#: before parentheses and braces that are no method's
+_NO_METHODS = frozenset("if for while switch catch with function return await super".split())
 _ENDS = frozenset(") ] } ++ --".split())
 
 
@@ -38,6 +40,26 @@ def shape_at(tokens: Tokens, place: int) -> Shape | None:
     if tokens.word(place) == "function":
         return _spelled(tokens, first, place + 1)
     return _arrow(tokens, first, place)
+
+
+def method_at(tokens: Tokens, place: int) -> Shape | None:
+    """The method of a class or an object that begins there with its name."""
+    closing = tokens.partners.get(place + 1) if tokens.word(place + 1) == "(" else None
+    if closing is None or tokens.word(closing + 1) != "{" or tokens.word(place) in _NO_METHODS:
+        return None
+    body = closing + 1
+    return Shape(
+        name=tokens.word(place),
+        first=place,
+        last=tokens.partners[body],
+        given=place + 1,
+        body=body,
+        is_arrow=False,
+        is_expression=False,
+        is_alone=True,
+        does_something=tokens.partners[body] > body + 1,
+        parameters=_parameters(tokens, place + 1),
+    )
 
 
 def _spelled(tokens: Tokens, first: int, place: int) -> Shape | None:

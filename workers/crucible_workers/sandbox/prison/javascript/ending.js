@@ -1,21 +1,28 @@
 // The last moment of a process, behind whatever else listens for it.
 'use strict';
 
-const { exit } = process;
+const really = process.reallyExit.bind(process);
 
-// Calls back with the exit status, when nobody can change it any more.
+// Calls back once with the exit status, when nobody can change it any more.
 function atEnd(conclude) {
+  let isOver = false;
   let isArmed = false;
+  const finish = (code) => {
+    if (isOver) return;
+    isOver = true;
+    conclude(code);
+  };
   const arm = () => {
     if (isArmed) return;
     isArmed = true;
-    process.on('exit', (code) => conclude(process.exitCode ?? code));
+    process.on('exit', (code) => finish(process.exitCode ?? code));
   };
   process.on('beforeExit', arm);
   process.on('uncaughtExceptionMonitor', arm);
-  process.exit = (code) => {
-    arm();
-    exit(code);
+  // where every `process.exit` leads, also one of a listener like ours
+  process.reallyExit = (code) => {
+    finish(code ?? 0);
+    really(code);
   };
 }
 

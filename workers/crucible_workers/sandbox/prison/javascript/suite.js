@@ -40,6 +40,8 @@ let end;
 // what went wrong outside of any test
 let failure;
 let isPumping = false;
+// whether a test may have left before what it asserts, for want of an answer
+let hasUnsettled = false;
 let program;
 
 function exchange(text) {
@@ -107,6 +109,7 @@ async function run() {
 
 function verdict(status) {
   let printed = 0;
+  hasUnsettled = realm.waitingCount() > 0;
   if (end === undefined) {
     try {
       printed = Number(exchange('["printed"]\n[]')) || 0;
@@ -123,6 +126,7 @@ function verdict(status) {
 
 function outcome(status) {
   if (failure !== undefined) return explain(failure.error);
+  if (hasUnsettled) return ['failed', 'a promise of the program never settles'];
   for (const id of message.tests) {
     if (id === message.file) {
       if (status || recorder.hasTests) return ['failed', `${id} ends with exit status ${status}`];
@@ -150,11 +154,7 @@ function explain(error) {
   return ['failed', parts.join('; ')];
 }
 
-let isConcluded = false;
-
 function conclude(status) {
-  if (isConcluded) return;
-  isConcluded = true;
   let found;
   try {
     found = verdict(status);
