@@ -10,7 +10,7 @@ from typing import Any
 from crucible_infra import settings
 from crucible_infra.errors import UnusableTests
 from crucible_tasks.repository.javascript.functions import Function, find_functions, text_of
-from crucible_tasks.repository.javascript.layout import manifest, test_files
+from crucible_tasks.repository.javascript.layout import files_of_tests, manifest
 from crucible_tasks.repository.snapshot import Snapshot
 from crucible_tasks.survey import CalledFunction, Survey, SurveyedTest
 from crucible_workers.sandbox.javascript.node import demand_runner, find_node
@@ -40,7 +40,7 @@ def survey_javascript(repository: Repository) -> Survey:
     Raises UnusableTests, SandboxUnavailable.
     """
     snapshot = repository.snapshot
-    files = test_files(snapshot)
+    files = files_of_tests(snapshot)
     if not files:
         raise UnusableTests(
             "the repository has no tests that Node's runner finds",
@@ -102,9 +102,7 @@ def _unheard(file: str, problem: str) -> dict[str, Any]:
     return {"tests": [test], "failure": problem}
 
 
-def _problems(
-    files: Sequence[str], found: Sequence[dict[str, Any]]
-) -> Iterator[tuple[str, str]]:
+def _problems(files: Sequence[str], found: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Files that fail before, or without, any test of theirs."""
     for file, each in zip(files, found, strict=True):
         if each["failure"] is not None:
@@ -123,6 +121,7 @@ def _survey(
     for each in (test for file in found for test in file["tests"]):
         called = filter(None, (places.get(call) for call in each["calls"]))
         problem = each["problem"] or again.get(each["id"], _ENDED)
+        problem = problem and problem.partition("\n")[0]
         calls = tuple(numbers.setdefault(one, len(numbers)) for one in called)
         tests.append(SurveyedTest(each["id"], problem, round(each["seconds"], 6), calls))
     return Survey(tuple(numbers), tuple(tests), problems)

@@ -40,10 +40,11 @@ Examples:
   crucible benchmark -m ollama:qwen2.5-coder:1.5b -d shop.jsonl
 
 A function at the top level of a module, or in Python of a class there, becomes a challenge when
-tests call it (pytest's; in JavaScript those that `node --test` finds) that pass with the original, fail with an empty body and fail with at least --mutants small
-mistakes in it (all that can be made where there are fewer, one at least). The file carries the
-repository, so it is all that is needed to run it, with the packages that the repository imports at
-the same place. Nothing of the repository runs outside the sandbox.
+tests call it (pytest's; in JavaScript those that `node --test` finds) that pass with the original,
+fail with an empty body and fail with at least --mutants small mistakes in it (all that can be made
+where there are fewer, one at least). The file carries the repository, so it is all that is needed
+to run it, with the packages that the repository imports at the same place. Nothing of the
+repository runs outside the sandbox.
 """
 
 

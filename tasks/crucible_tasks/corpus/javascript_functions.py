@@ -74,7 +74,9 @@ def _with_comments(tokens: Tokens, first: int, line: int) -> int:
 def _every(tokens: Tokens) -> Iterator[tuple[str, Place]]:
     for place, token in enumerate(tokens.all):
         before = tokens.word(place - 1)
-        if before in (".", "?.") or (before == "async" and token.is_after_line is False):
+        is_named = before == "function" or tokens.word(place - 2) == "function"
+        if before in (".", "?.", "async", "new") or (is_named and token.text != "("):
+            # part of a function that has begun before, or none
             continue
         found = None
         if token.text in ("function", "async", "(") or tokens.is_name(place):

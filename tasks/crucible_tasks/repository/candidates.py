@@ -38,7 +38,7 @@ class Uncalled:
     reason: str
 
 
-def find_candidates(
+def find_candidates(  # noqa: PLR0913, PLR0917 -- everything that a challenge is made from
     snapshot: Snapshot,
     functions: Sequence[AnyFunction],
     survey: Survey,

@@ -13,7 +13,7 @@ from crucible_tasks.repository import functions, mutation
 from crucible_tasks.repository.functions import Unfit
 from crucible_tasks.repository.javascript import functions as javascript_functions
 from crucible_tasks.repository.javascript import mutation as javascript_mutation
-from crucible_tasks.repository.javascript.layout import MANIFEST, test_files
+from crucible_tasks.repository.javascript.layout import MANIFEST, files_of_tests
 from crucible_tasks.repository.snapshot import Snapshot
 
 
@@ -106,7 +106,7 @@ def languages_of(snapshot: Snapshot, chosen: Language | None = None) -> tuple[La
         return (chosen,)
     tested = {
         Language.PYTHON: any(map(_is_python_test, snapshot.files)),
-        Language.JAVASCRIPT: sources[Language.JAVASCRIPT] and bool(test_files(snapshot)),
+        Language.JAVASCRIPT: sources[Language.JAVASCRIPT] and bool(files_of_tests(snapshot)),
     }
     found = tuple(language for language, is_there in tested.items() if is_there)
     # whose tests are missing, the survey will say

@@ -185,9 +185,10 @@ def _stem_name(path: str) -> str:
 def _assigned(tokens: Tokens) -> Iterator[str]:
     """Names that are given another value by a statement of their own."""
     for place in tokens.outermost():
-        if tokens.is_start(place) and tokens.is_name(place) and tokens.word(place + 1) == "=":
-            if shape_at(tokens, place + 2) is None:
-                yield tokens.word(place)
+        is_bound = tokens.is_start(place) and tokens.is_name(place)
+        is_bound = is_bound and tokens.word(place + 1) == "="
+        if is_bound and shape_at(tokens, place + 2) is None:
+            yield tokens.word(place)
 
 
 def _function(path: str, tokens: Tokens, found: _Statement) -> Function:

@@ -36,10 +36,8 @@ def head_of(tokens: Tokens, begin: int, shape: Shape) -> Head:
     tail = "};\n" if has_semicolon else "}\n"
     inside = text[opening.end : end - 1]
     first, line_end, rest = inside.partition("\n")
-    if not first.strip() and line_end:
-        inside = rest
-    else:
-        inside = f"  {inside.lstrip(' ')}"
+    is_on_next_line = bool(line_end) and not first.strip()
+    inside = rest if is_on_next_line else f"  {inside.lstrip(' ')}"
     body = inside.rstrip(" \t")
     body += "" if body.endswith("\n") else "\n"
     return Head(f"{above}{text[begin : opening.end]}\n", body + tail, tail)

@@ -21,7 +21,7 @@ _FOLDERS_OF_TESTS = frozenset("test tests __tests__ spec specs __mocks__ fixture
 _MADE = (".min.js", ".bundle.js")
 
 
-def test_files(snapshot: Snapshot) -> tuple[str, ...]:
+def files_of_tests(snapshot: Snapshot) -> tuple[str, ...]:
     """Files that `node --test` would run."""
     return tuple(path for path in snapshot.files if _is_run(path))
 

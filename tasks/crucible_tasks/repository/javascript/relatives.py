@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from itertools import pairwise
 
 from crucible_tasks.repository.javascript.layout import is_for_tests
 from crucible_tasks.repository.javascript.tokens import Unreadable, read
@@ -19,7 +20,7 @@ def relatives(snapshot: Snapshot, path: str, text: str) -> list[str]:
         tokens = read(text).all
     except Unreadable:
         return found
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         is_named = before.text in ("from", "import", "(") and token.kind == "text"
         name = token.text[1:-1]
         if is_named and name.startswith("."):

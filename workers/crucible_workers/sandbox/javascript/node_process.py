@@ -33,8 +33,6 @@ class Launch:
     script: str
     limits: Limits
     arguments: Sequence[str] = ()
-    #: of Node itself, beside those of every process
-    flags: Sequence[str] = ()
     #: descriptors from 3 upward
     channels: Sequence[int] = ()
     #: empty when None
@@ -43,6 +41,8 @@ class Launch:
     files: dict[str, str] = field(default_factory=dict)
     #: whether the CPU limit holds from its start
     is_for_one: bool = True
+    #: of Node itself, beside those of every process
+    flags: Sequence[str] = ()
 
 
 class NodeProcess:

@@ -1,4 +1,4 @@
-"""A slot for JavaScript challenges from a repository: its tests in one process, a program in another.
+"""A slot for a JavaScript repository's challenges: tests in one process, a program in another.
 
 Every program meets new processes, and every file of tests, as Node's own runner does it: modules
 keep state, and so do tests. The tests' process has the repository with a hole in one module
@@ -82,7 +82,7 @@ class PlacedSlot(NodeSlot):
             "file": file,
             "path": f"{root}/{file}",
             "tests": [each for each in tests.tests if each.partition("::")[0] == file],
-            "shared": [f"{root}/{path}" for path in order["shared"]],
+            "shared": order["program"]["shared"],
             "usesThis": order["usesThis"],
             "order": order["program"],
         }
@@ -101,7 +101,6 @@ class PlacedSlot(NodeSlot):
         """What both processes are told about a program and its place."""
         root = self._trees.root(PROGRAM)
         text = text_of(self._snapshot.files[function.path])
-        shared = relatives(self._snapshot, function.path, text)
         filling = filling_of(source)
         program = {
             "root": root,
@@ -110,9 +109,10 @@ class PlacedSlot(NodeSlot):
             "target": function.target,
             "text": filling.text,
             "imports": [asdict(each) for each in filling.imports],
-            "shared": [f"{root}/{path}" for path in shared],
+            # classes that both have
+            "shared": relatives(self._snapshot, function.path, text),
         }
-        return {"program": program, "shared": shared, "usesThis": function.uses_this}
+        return {"program": program, "usesThis": function.uses_this}
 
     def _cell(self, number: int, kind: str) -> Cell:
         return Cell(number, _PLACES[kind])

@@ -7,6 +7,7 @@ program sees holds no tests, and nothing that is made from the repository's own 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,15 +36,16 @@ class Trees:
         self._snapshot = repository.snapshot
         self._is_walled = backend != "process"
         self._packages = _packages(repository.packages)
-        self._folder = tempfile.TemporaryDirectory()
+        self._folder = tempfile.TemporaryDirectory(prefix="crucible-", ignore_cleanup_errors=True)
         self._dug: str | None = None
         for path, content in self._snapshot.files.items():
             for tree in self._trees_of(path):
                 _write(Path(self._folder.name, tree, path), content)
         for tree in (TESTS, PROGRAM):
             self._link_packages(Path(self._folder.name, tree))
-        # a prison of root's belongs to another user
-        Path(self._folder.name).chmod(0o755)
+        if os.geteuid() == 0 or backend == "container":
+            # a prison there belongs to another user
+            Path(self._folder.name).chmod(0o755)
 
     def close(self) -> None:
         """Remove them."""

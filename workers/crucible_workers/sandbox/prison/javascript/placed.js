@@ -80,7 +80,7 @@ async function load() {
     await import(pathToFileURL(path));
     if (evaluate === undefined) return realm.ended('never comes to where its function is');
     spaces = await Promise.all(imports.map(({ module }) => bring(module)));
-    await shareClasses(realm, shared);
+    await shareClasses(realm, root, shared);
     fill();
   } catch (error) {
     return problem ?? realm.failed(error);

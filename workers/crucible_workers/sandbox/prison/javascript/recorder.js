@@ -6,6 +6,11 @@
 
 const EVENTS = Symbol.for('crucible.events');
 
+// A test that did not pass, for no reason of a program's.
+class NotPassed extends Error {
+  name = 'Error';
+}
+
 class Recorder {
   // by their ids, in the order in which they ended
   tests = new Map();
@@ -41,11 +46,11 @@ class Recorder {
 
 // What speaks against a pass; undefined when nothing does.
 function errorOf(type, data) {
-  if (data.skip !== undefined && data.skip !== false) return new Error('it is skipped');
-  if (data.todo !== undefined && data.todo !== false) return new Error('it is still to be done');
+  if (data.skip !== undefined && data.skip !== false) return new NotPassed('it is skipped');
+  if (data.todo !== undefined && data.todo !== false) return new NotPassed('it is still to be done');
   if (type === 'test:pass') return undefined;
   const { error } = data.details;
-  return error?.cause instanceof Error ? error.cause : error ?? new Error('failed');
+  return error?.cause instanceof Error ? error.cause : error ?? new NotPassed('it failed');
 }
 
-module.exports = { EVENTS, Recorder };
+module.exports = { EVENTS, NotPassed, Recorder };

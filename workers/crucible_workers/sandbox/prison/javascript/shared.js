@@ -7,11 +7,11 @@ const { ownKeys, getPrototypeOf, apply } = Reflect;
 const textOf = Function.prototype.toString;
 
 // Makes those of these modules known to a realm, by the module and the name it exports them under.
-async function shareClasses(realm, paths) {
+async function shareClasses(realm, root, paths) {
   for (const path of paths) {
     let space;
     try {
-      space = await import(pathToFileURL(path));
+      space = await import(pathToFileURL(`${root}/${path}`));
     } catch {
       // whoever needs it will say so
       continue;

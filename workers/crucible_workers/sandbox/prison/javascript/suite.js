@@ -14,7 +14,7 @@ const { Channel, FrameTooLarge } = require('./channel.js');
 const { described, textLine } = require('./explained.js');
 const { atEnd } = require('./ending.js');
 const { realmScript } = require('./realm.js');
-const { Recorder } = require('./recorder.js');
+const { NotPassed, Recorder } = require('./recorder.js');
 const { shareClasses } = require('./shared.js');
 
 const [HOST, PROGRAM] = [3, 4];
@@ -103,7 +103,7 @@ function start() {
 async function run() {
   process.chdir(message.root);
   process.argv[1] = message.path;
-  await shareClasses(realm, message.shared);
+  await shareClasses(realm, message.root, message.shared);
   await import(pathToFileURL(message.path));
 }
 
@@ -146,7 +146,8 @@ function explain(error) {
   }
   const line = textLine(error, message.path, readFileSync);
   if (!(error instanceof AssertionError)) {
-    return ['failed', line ? `${text} in the test: ${line}` : text];
+    const kind = error instanceof NotPassed ? 'failed' : 'error';
+    return [kind, line ? `${text} in the test: ${line}` : text];
   }
   const parts = [line || text.split('\n')[0]];
   const [count, value] = realm.calls();
