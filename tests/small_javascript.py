@@ -23,6 +23,18 @@ class Order {
   }
 }
 
+function log(text) {
+  console.log(text.toUpperCase());
+}
+
+function uncalled(n) {
+  return n + 1;
+}
+
+function share(server) {
+  return server.listening === false && server.constructor.name === 'Server';
+}
+
 // used before it is defined below
 const FREE = total([], () => 1);
 
@@ -53,18 +65,6 @@ const later = async (name, fetchPrice) => {
 
 // The same order, twice as large.
 const doubled = (order) => new Order(order.name, order.count * 2);
-
-function log(text) {
-  console.log(text.toUpperCase());
-}
-
-function uncalled(n) {
-  return n + 1;
-}
-
-function share(server) {
-  return server.listening === false && server.constructor.name === 'Server';
-}
 
 Object.assign(exports, { FREE, NoPrice, Order, total, later, doubled, log, uncalled, share });
 """

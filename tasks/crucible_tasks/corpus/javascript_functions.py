@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from crucible_infra.errors import FormatError
 from crucible_tasks.corpus.cut import Cut, Lines, kept_lines
 from crucible_tasks.corpus.functions import Function, Shape
 from crucible_tasks.repository.javascript.shapes import Shape as Place
 from crucible_tasks.repository.javascript.shapes import method_at, shape_at
-from crucible_tasks.repository.javascript.tokens import KEYWORDS, Token, Tokens, Unreadable, read
+from crucible_tasks.repository.javascript.tokens import KEYWORDS, Token, Tokens, read
 
 JAVASCRIPT = "javascript"
 
@@ -32,7 +33,7 @@ def parsed(text: str) -> Tokens | None:
     """The tokens; None when the text is no JavaScript that can be read."""
     try:
         return read(text)
-    except (Unreadable, RecursionError):
+    except (FormatError, RecursionError):
         return None
 
 

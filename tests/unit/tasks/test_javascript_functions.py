@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from crucible_infra.errors import FormatError
 from crucible_tasks.repository.functions import Unfit
 from crucible_tasks.repository.javascript.filling import Import, filling_of
 from crucible_tasks.repository.javascript.functions import (
@@ -19,7 +20,7 @@ from crucible_tasks.repository.javascript.hole import with_hole
 from crucible_tasks.repository.javascript.layout import files_of_tests, is_for_tests
 from crucible_tasks.repository.javascript.mutation import mutants
 from crucible_tasks.repository.javascript.relatives import relatives
-from crucible_tasks.repository.javascript.tokens import Unreadable, read
+from crucible_tasks.repository.javascript.tokens import read
 from crucible_tasks.repository.snapshot import Snapshot
 
 FORMS = {
@@ -137,7 +138,7 @@ def test_signs_in_texts_templates_and_expressions_are_no_brackets(text: str) -> 
 
 @pytest.mark.parametrize("text", ["(", "}", "(]", "'a", "`a", "`${", "/a", "function f() { \x00 }"])
 def test_what_is_no_javascript_is_not_guessed_at(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(FormatError):
         read(text if text != "/a" else "x = /a")
 
 

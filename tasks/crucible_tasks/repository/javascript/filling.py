@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crucible_tasks.repository.javascript.tokens import Tokens, Unreadable, read
+from crucible_infra.errors import FormatError
+from crucible_tasks.repository.javascript.tokens import Tokens, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def filling_of(program: str) -> Filling:
     """A program's text without `import` and `export`; as it is where it cannot be read."""
     try:
         tokens = read(program)
-    except (Unreadable, RecursionError):
+    except (FormatError, RecursionError):
         # what is wrong with it, Node will say
         return Filling(program, ())
     imports: list[Import] = []

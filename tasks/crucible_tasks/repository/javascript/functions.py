@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from crucible_infra.errors import FormatError
 from crucible_tasks.repository.functions import Unfit
 from crucible_tasks.repository.javascript.heads import head_of, imports_of
 from crucible_tasks.repository.javascript.layout import modules
 from crucible_tasks.repository.javascript.shapes import Shape, method_at, shape_at
-from crucible_tasks.repository.javascript.tokens import Tokens, Unreadable, read
+from crucible_tasks.repository.javascript.tokens import Tokens, read
 from crucible_tasks.repository.snapshot import Snapshot
 
 INNER = "it lies in a function, a class or an object, not at the top level of a module"
@@ -91,7 +92,7 @@ def find_functions(snapshot: Snapshot) -> tuple[list[Function], list[Unfit]]:
     for path in modules(snapshot):
         try:
             found = list(functions_of(path, text_of(snapshot.files[path])))
-        except (UnicodeDecodeError, Unreadable, RecursionError):
+        except (UnicodeDecodeError, FormatError, RecursionError):
             # perhaps another language that is compiled to this one
             continue
         functions += [each for each in found if isinstance(each, Function)]
@@ -105,7 +106,7 @@ def text_of(content: bytes) -> str:
 
 
 def functions_of(path: str, text: str) -> Iterator[Function | Unfit]:
-    """Those of one file. Raises Unreadable."""
+    """Those of one file. Raises FormatError."""
     tokens = read(text)
     statements = list(_statements(path, tokens))
     bound = Counter(each.target for each in statements)

@@ -1,4 +1,4 @@
-"""Which files of a repository are JavaScript, and which of them Node's own runner takes for tests.
+"""Which files of a repository are JavaScript, and which of those hold its tests.
 
 The names are those that `node --test` looks for; what else serves tests is told by its folder.
 """

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from crucible_infra.errors import FormatError
 from crucible_tasks.repository.javascript.functions import Function
-from crucible_tasks.repository.javascript.tokens import Tokens, Unreadable, read
+from crucible_tasks.repository.javascript.tokens import Tokens, read
 
 _OTHERS = {
     "<": ">=",
@@ -49,7 +50,7 @@ def mutants(function: Function, most: int) -> tuple[str, ...]:
     """Whole programs, each wrong in one place, as far as that can be told without running it."""
     try:
         tokens = read(function.body_text)
-    except Unreadable:
+    except FormatError:
         return ()
     changes = sorted(set(_changes(tokens)), key=lambda change: _mixed(function, change))
     made = (_changed(function, *change) for change in changes)

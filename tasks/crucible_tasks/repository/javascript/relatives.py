@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 from itertools import pairwise
 
+from crucible_infra.errors import FormatError
 from crucible_tasks.repository.javascript.layout import is_for_tests
-from crucible_tasks.repository.javascript.tokens import Unreadable, read
+from crucible_tasks.repository.javascript.tokens import read
 from crucible_tasks.repository.snapshot import Snapshot
 
 #: how a file may be meant that is not named in full
@@ -18,7 +19,7 @@ def relatives(snapshot: Snapshot, path: str, text: str) -> list[str]:
     found = [path]
     try:
         tokens = read(text).all
-    except Unreadable:
+    except FormatError:
         return found
     for before, token in pairwise(tokens):
         is_named = before.text in ("from", "import", "(") and token.kind == "text"

@@ -2,7 +2,7 @@
 
 A slash is a division or begins a regular expression, which only a parser knows for certain; what
 stands before it tells in all but contrived code. A text whose brackets do not pair was misread, or
-is no JavaScript: it raises Unreadable, and nobody guesses.
+is no JavaScript: it raises FormatError, and nobody guesses.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-
-class Unreadable(Exception):
-    """The text cannot be told apart into tokens."""
+from crucible_infra.errors import FormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ _SHEBANG = re.compile(r"\ufeff?#![^\n]*")
 
 
 def read(text: str) -> Tokens:
-    """All tokens of a text. Raises Unreadable."""
+    """All tokens of a text. Raises FormatError."""
     reader = _Reader(text)
     reader.read(0, is_inner=False)
     return Tokens(text, reader.tokens, reader.comments, reader.partners)
@@ -152,7 +150,7 @@ class _Reader:
                 return place
             place = self._one(place)
         if self._open or is_inner:
-            raise Unreadable("a bracket is never closed")
+            raise FormatError("a bracket is never closed")
         return place
 
     def _one(self, place: int) -> int:
@@ -163,7 +161,7 @@ class _Reader:
         if found is None and first == "/":
             return self._slash(place)
         if found is None:
-            raise Unreadable(f"nothing begins with {first!r}")
+            raise FormatError(f"nothing begins with {first!r}")
         kind = found.lastgroup or ""
         if kind == "space":
             self._is_after_line |= "\n" in found[0]
@@ -189,7 +187,7 @@ class _Reader:
             self._objects.append(text == "{" and self._last() in _BEFORE_OBJECTS)
         elif text in _PAIRS:
             if not self._open or self.tokens[self._open[-1]].text != _PAIRS[text]:
-                raise Unreadable(f"a {text} closes nothing")
+                raise FormatError(f"a {text} closes nothing")
             self.partners[self._open.pop()] = len(self.tokens)
             self._was_object = self._objects.pop()
 
@@ -200,7 +198,7 @@ class _Reader:
         if self._is_expression_next():
             found = _EXPRESSION.match(self._text, place)
             if found is None:
-                raise Unreadable("a regular expression is never closed")
+                raise FormatError("a regular expression is never closed")
             return self._add("expression", place, found.end())
         end = place + 2 if self._text.startswith("/=", place) else place + 1
         return self._add("sign", place, end)
@@ -229,4 +227,4 @@ class _Reader:
                 place = _Reader(self._text).read(place + 2, is_inner=True) + 1
             else:
                 place += 1
-        raise Unreadable("a template is never closed")
+        raise FormatError("a template is never closed")

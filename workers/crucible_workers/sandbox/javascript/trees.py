@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from crucible_infra.errors import UnusableTests
+from crucible_infra.errors import FormatError, UnusableTests
 from crucible_tasks.challenge import RepositoryTests
 from crucible_tasks.repository.javascript.functions import Function, functions_of, text_of
 from crucible_tasks.repository.javascript.hole import with_hole
 from crucible_tasks.repository.javascript.layout import is_for_tests, is_made, manifest
-from crucible_tasks.repository.javascript.tokens import Unreadable
 from crucible_workers.sandbox.repositories import Repository
 from crucible_workers.sandbox.runtime import Runtime
 
@@ -108,7 +107,7 @@ class Trees:
         try:
             text = text_of(self._snapshot.files[tests.path])
             found = list(functions_of(tests.path, text))
-        except (KeyError, UnicodeDecodeError, Unreadable) as error:
+        except (KeyError, UnicodeDecodeError, FormatError) as error:
             raise UnusableTests(f"{tests.path}: cannot be read") from error
         for each in found:
             if isinstance(each, Function) and each.qualified_name == tests.name:
