@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -10,10 +10,10 @@ import msgspec
 from crucible_infra.artifacts import open_store
 from crucible_infra.errors import CrucibleError
 from crucible_infra.settings import current
-from crucible_tasks.challenge import Challenge, RepositoryTests
+from crucible_tasks.challenge import Challenge, Language, RepositoryTests
 from crucible_tasks.challenges import Dataset, create, encode
 from crucible_tasks.repository.candidates import Candidate, find_candidates
-from crucible_tasks.repository.functions import find_functions
+from crucible_tasks.repository.dialects import dialect_of
 from crucible_tasks.repository.snapshot import Snapshot
 from crucible_tasks.sending import send_and_wait, send_and_wait_for_each
 from crucible_tasks.survey import SURVEY, Survey, SurveyRequest
@@ -39,6 +39,8 @@ class Wish:
     mutants: int
     #: trials under way at once
     at_once: int
+    #: of the functions and their tests
+    language: Language = Language.PYTHON
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,11 @@ class Built:
     problems: tuple[str, ...]
 
 
-def survey(snapshot: Snapshot, packages: tuple[str, ...]) -> Survey:
+def survey(snapshot: Snapshot, wish: Wish) -> Survey:
     """Have the repository's tests run. Raises CrucibleError when they cannot be."""
     digest = open_store(current().artifacts_url).put(snapshot.archive)
-    found = send_and_wait(SURVEY, SurveyRequest(digest, packages), _SURVEY_SECONDS)
+    request = SurveyRequest(digest, wish.packages, wish.language)
+    found = send_and_wait(SURVEY, request, _SURVEY_SECONDS)
     if found.failure is not None:
         raise CrucibleError(found.failure, hint=found.hint)
     return found
@@ -78,11 +81,12 @@ def survey(snapshot: Snapshot, packages: tuple[str, ...]) -> Survey:
 
 def build(snapshot: Snapshot, found: Survey, wish: Wish, tell: Callable[[int, int], None]) -> Built:
     """Try one function after the other; `tell` hears how many of how many are done."""
-    functions, unfit = find_functions(snapshot)
+    functions, unfit = dialect_of(wish.language).find_functions(snapshot)
     rows = [Row(each.path, each.name, each.reason) for each in unfit]
     candidates: list[Candidate] = []
     most = wish.mutants * _SPARE_MUTANTS
-    for each in find_candidates(snapshot, functions, found, wish.packages, most):
+    packages, language = wish.packages, wish.language
+    for each in find_candidates(snapshot, functions, found, packages, most, language):
         if isinstance(each, Candidate):
             candidates.append(each)
         else:
@@ -98,6 +102,19 @@ def build(snapshot: Snapshot, found: Survey, wish: Wish, tell: Callable[[int, in
             break
     dataset = create(wish.name, "crucible", kept, (snapshot.archive,))
     return Built(dataset, tuple(rows), len(candidates) - done, found.problems)
+
+
+def joined(parts: Sequence[Built]) -> Built:
+    """Those of several languages as one."""
+    first, *others = parts
+    challenges = [challenge for each in parts for challenge in each.dataset.challenges]
+    archives = first.dataset.archives
+    return Built(
+        create(first.dataset.name, "crucible", challenges, archives) if others else first.dataset,
+        tuple(row for each in parts for row in each.rows),
+        sum(each.unseen for each in parts),
+        tuple(problem for each in parts for problem in each.problems),
+    )
 
 
 def _trials(

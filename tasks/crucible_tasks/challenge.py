@@ -78,14 +78,15 @@ class RepositoryTests(msgspec.Struct, frozen=True, tag="repository"):
     snapshot: str
     #: of the file with the function, in the repository
     path: str
-    #: the module that file is, as the tests import it
+    #: the module that file is, as Python's tests import it; in JavaScript its path
     module: str
     #: the function's, in that module; a method's with its classes before it
     name: str
     #: from the first decorator on, counted from 1
     first_line: int
     last_line: int
-    #: node ids, as pytest writes them
+    #: node ids, as pytest writes them; for Node's runner the file, and behind `::` a test's name
+    #: below those of its suites, with ` > ` between them
     tests: tuple[str, ...]
     #: directories of the host with what the repository imports, and with pytest
     packages: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crucible_tasks.challenge import Language
 from crucible_tasks.contract import Contract
 from crucible_tasks.evaluation import QUEUE
 
@@ -16,6 +17,8 @@ class SurveyRequest:
     snapshot: str
     #: directories of the worker's host with installed packages
     packages: tuple[str, ...]
+    #: that of the tests
+    language: Language = Language.PYTHON
 
 
 @dataclass(frozen=True, slots=True)

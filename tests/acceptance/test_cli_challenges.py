@@ -11,6 +11,7 @@ import pytest
 from commandline import Crucible
 from crucible_tasks.challenge import RepositoryTests
 from crucible_tasks.challenges import open_dataset
+from small_javascript import write_javascript
 from small_repository import pytest_alone, write_repository
 
 KEPT = {
@@ -72,9 +73,9 @@ def _check_file(path: Path) -> None:
     assert "hidden" not in path.read_text()
 
 
-def _write_empty_bodies(home: Path) -> None:
+def _write_empty_bodies(home: Path, body: str = "    pass\n") -> None:
     challenges = open_dataset(str(home / "shop-challenges.jsonl")).challenges
-    rows = [{"task_id": each.task_id, "completion": "    pass\n"} for each in challenges]
+    rows = [{"task_id": each.task_id, "completion": body} for each in challenges]
     (home / "empty.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
@@ -110,4 +111,71 @@ def test_where_nothing_is_fit_nothing_is_written(crucible: Crucible, words: list
     assert "not collected: test_a.py: " in said.err
     assert "No module named 'missing'" in said.err
     assert "error: no function is fit to be a challenge" in said.err
+    assert list(crucible.home.glob("*.jsonl")) == []
+
+
+def test_a_javascript_benchmark_passes_its_originals_and_no_empty_body(
+    crucible: Crucible, tmp_path: Path
+) -> None:
+    folder = write_javascript(tmp_path / "shop")
+    # a copy that must not answer for it
+    (folder / "node_modules" / "shop").mkdir(parents=True)
+
+    said = crucible("challenges", "build", str(folder), "--limit", "3", "--json")
+
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    rows = {row["name"]: row["reason"] for row in found["functions"]}
+    assert {name for name, reason in rows.items() if reason is None} == JAVASCRIPT_KEPT
+    assert {name: reason for name, reason in rows.items() if reason} == JAVASCRIPT_DROPPED
+    assert "warning: not collected: test/broken.test.cjs: Error: Cannot find module" in said.err
+    assert _score(crucible("benchmark", "-m", "reference", *_DATASET)) == (3, 1.0)
+    _write_empty_bodies(crucible.home, "}\n")
+    assert _score(crucible("evaluate", "empty.jsonl", *_DATASET)) == (3, 0.0)
+
+
+JAVASCRIPT_KEPT = {"total", "priceOf", "later"}
+JAVASCRIPT_DROPPED = {
+    "log": "an empty body passes",
+    "uncalled": "no test calls it",
+    "share": "its tests give or want what cannot leave their process",
+    # of classes
+    **dict.fromkeys(
+        ("constructor", "dozens"),
+        "it lies in a function, a class or an object, not at the top level of a module",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "hint"),
+    [
+        ({"a.js": ""}, "holds no Python files and no package.json", ""),
+        ({"package.json": "{}", "a.js": ""}, "has no tests that Node's runner finds", "test.js"),
+        (
+            {"package.json": '{"dependencies": {"x": "1"}}', "test.js": "require('x');"},
+            "none of its tests passes: Error: Cannot find module 'x'",
+            "run `npm install` there",
+        ),
+        (
+            {"package.json": "{}", "test.js": "throw new Error('early');"},
+            "none of its tests passes: Error: early",
+            "run `node --test` there, to see why",
+        ),
+    ],
+)
+def test_what_makes_no_javascript_challenge_is_said_in_one_line(
+    crucible: Crucible, files: dict[str, str], message: str, hint: str
+) -> None:
+    folder = crucible.home / "repository"
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+    said = crucible("challenges", "build", "repository")
+
+    assert said.code in (1, 2), said.err
+    (line,) = (line for line in said.err.splitlines() if line.startswith("error: "))
+    assert message in line
+    assert hint in said.err
     assert list(crucible.home.glob("*.jsonl")) == []

@@ -13,12 +13,14 @@ from typing import Any
 from crucible_infra import settings
 from crucible_infra.artifacts import open_store
 from crucible_infra.errors import CrucibleError, UnusableTests
+from crucible_tasks.challenge import Language
 from crucible_tasks.survey import SURVEY, CalledFunction, Survey, SurveyedTest, SurveyRequest
 from crucible_workers.sandbox.prison.frames import ChannelClosed, receive_message, send_message
 from crucible_workers.sandbox.prisons import Cell
 from crucible_workers.sandbox.repositories import Repository, find_repository, keep_archive
 from crucible_workers.sandbox.repository_slot import open_suite, wait_for
 from crucible_workers.sandbox.runtime import find_runtime
+from crucible_workers.survey_javascript import survey_javascript
 
 #: of PYTHONHASHSEED: a test that passes with all of them does not depend on the order of a set;
 #: the first one is that of every judging
@@ -42,7 +44,10 @@ def survey_repository(request: SurveyRequest) -> Survey:
         archive = open_store(settings.current().artifacts_url).get(request.snapshot)
         keep_archive(archive, request.snapshot)
         with _lock:
-            return _survey(find_repository(request.snapshot, request.packages))
+            repository = find_repository(request.snapshot, request.packages)
+            if request.language is Language.JAVASCRIPT:
+                return survey_javascript(repository)
+            return _survey(repository)
     except CrucibleError as error:
         return Survey(failure=error.message, hint=error.hint)
 

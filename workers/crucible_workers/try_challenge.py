@@ -66,8 +66,12 @@ def _bitten(challenge: Challenge, found: Trial, request: TrialRequest, limits: L
     for mutant in request.mutants:
         if killed >= wanted:
             break
+        verdict = _judge(challenge, mutant, limits)
+        if verdict.outcome is Outcome.SYNTAX_ERROR:
+            # a scanner made it, which is no parser
+            continue
         tried += 1
-        killed += not _passes(_judge(challenge, mutant, limits))
+        killed += not _passes(verdict)
     flaw = Flaw.TOOTHLESS if killed < max(1, wanted) else None
     return replace(found, flaw=flaw, killed=killed, tried=tried)
 

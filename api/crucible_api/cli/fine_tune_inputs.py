@@ -5,7 +5,6 @@ Everything that can be refused is refused in `check`, before anything takes long
 
 from __future__ import annotations
 
-import re
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,21 +138,12 @@ def _private(wish: Wish, voice: Voice) -> Dataset | None:
 
 
 def _built(directory: Path, voice: Voice) -> Dataset | None:
-    from crucible_api import private_benchmark
     from crucible_api.cli import challenges_build
-    from crucible_api.cli.installed_packages import package_directories
     from crucible_tasks.repository.snapshot import take_snapshot
 
-    name = re.sub(r"[^A-Za-z0-9_]+", "-", directory.resolve().name).strip("-") or "private"
     snapshot = take_snapshot(directory)
-    wish = private_benchmark.Wish(
-        name,
-        package_directories(directory, ()),
-        None,
-        challenges_build.DEFAULT_MUTANTS,
-        hands.cores(),
-    )
-    built = challenges_build.build(snapshot, wish, voice)
+    wishes = challenges_build.wishes_for(directory, snapshot)
+    built = challenges_build.build(snapshot, wishes, voice)
     return built.dataset if built.dataset.challenges else None
 
 

@@ -32,6 +32,14 @@ def package_directories(repository: Path, given: Sequence[Path]) -> tuple[str, .
     return tuple(str(path) for path in dict.fromkeys(found))
 
 
+def node_modules(repository: Path) -> tuple[str, ...]:
+    """The nearest folder of a JavaScript repository's packages, as Node finds it; none perhaps."""
+    for folder in (repository.resolve(), *repository.resolve().parents):
+        if (folder / "node_modules").is_dir() and (folder / "package.json").is_file():
+            return (str(folder / "node_modules"),)
+    return ()
+
+
 def _directory(path: Path) -> Path:
     """The packages of an environment, of a Python in one, or the directory itself."""
     if not path.exists():

@@ -8,7 +8,7 @@ a function is a bad example and may still tell the other half.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from crucible_tasks.corpus.functions import first_line
@@ -43,6 +43,12 @@ def cut(text: str, tree: ast.Module, unwanted: Iterable[Lines]) -> Cut:
     for statement in _statements(tree.body, asked):
         span = _span(statement)
         gone.update(range(_with_comments(lines, span.first), span.last + 1))
+    return kept_lines(text, gone)
+
+
+def kept_lines(text: str, gone: Container[int]) -> Cut:
+    """The text without these lines, and without the blank ones that followed them."""
+    lines = text.split("\n")
     kept = [number for number in range(1, len(lines) + 1) if number not in gone]
     kept = list(_closed(lines, kept))
     return Cut("\n".join(lines[number - 1] for number in kept), tuple(kept))

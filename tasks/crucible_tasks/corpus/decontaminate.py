@@ -3,7 +3,7 @@
 The function and not the file, because the functions of a private benchmark lie all over the tree
 whose style is to be learned: dropping 50 files for 50 functions would leave little to learn from.
 What is left is looked at again, and a file that still overlaps is dropped. So is one that cannot be
-cut by statements: any language but Python, and Python of another version.
+cut by statements: any language but Python and JavaScript, and Python of another version.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crucible_tasks.corpus import javascript_functions
 from crucible_tasks.corpus.cut import Cut, Lines, cut
 from crucible_tasks.corpus.functions import parsed
+from crucible_tasks.corpus.javascript_functions import JAVASCRIPT
 from crucible_tasks.corpus.languages import PYTHON
 from crucible_tasks.corpus.report import Removed
 from crucible_tasks.corpus.screen import Match, Screen
@@ -49,10 +51,13 @@ def cleaned(source: Source, screen: Screen) -> Cleaned:
 
 
 def _without(language: str, left: Cut, matches: Sequence[Match]) -> Cut | None:
-    tree = parsed(left.text) if language == PYTHON else None
-    if tree is None:
+    unwanted = [Lines(match.first_line, match.last_line) for match in matches]
+    if language == JAVASCRIPT and (tokens := javascript_functions.parsed(left.text)) is not None:
+        done = javascript_functions.cut(tokens, unwanted)
+    elif language == PYTHON and (tree := parsed(left.text)) is not None:
+        done = cut(left.text, tree, unwanted)
+    else:
         return None
-    done = cut(left.text, tree, [Lines(match.first_line, match.last_line) for match in matches])
     return Cut(done.text, tuple(left.numbers[number - 1] for number in done.numbers))
 
 

@@ -30,7 +30,9 @@ from itertools import pairwise
 
 from crucible_tasks.challenge import Challenge, RepositoryTests, ScriptTests
 from crucible_tasks.challenges.dataset import Dataset
+from crucible_tasks.corpus import javascript_functions
 from crucible_tasks.corpus.functions import Function, functions_of, parsed
+from crucible_tasks.corpus.javascript_functions import JAVASCRIPT
 from crucible_tasks.corpus.languages import PYTHON
 from crucible_tasks.corpus.report import Rule, Screened
 from crucible_tasks.corpus.words import Words, words_of
@@ -114,8 +116,7 @@ class Screen:
 
     def matches(self, text: str, language: str) -> list[Match]:
         """Everything in a text that overlaps a challenge, by line; a place once per challenge."""
-        tree = parsed(text) if language == PYTHON else None
-        functions = functions_of(tree) if tree is not None else []
+        functions = _functions_of(text, language)
         found = [match for function in functions for match in self._by_shape(function)]
         words = words_of(text)
         for match in (*self._by_words(words), *self._by_share(words)):
@@ -229,13 +230,19 @@ def _solution(challenge: Challenge) -> str:
 
 def _functions(challenge: Challenge) -> list[Function]:
     """The functions of a solution: the one under test and what it brings along."""
-    tree = parsed(challenge.reference) if challenge.reference else None
-    if tree is None:
-        return []
-    found = functions_of(tree)
+    found = _functions_of(challenge.reference or "", challenge.language)
     name = challenge.entry_point or ""
     tested = [f for f in found if f.name == name or _last(f.name) == _last(name)]
     return tested or found
+
+
+def _functions_of(text: str, language: str) -> list[Function]:
+    """Those of a text that can be read."""
+    if language == JAVASCRIPT:
+        tokens = javascript_functions.parsed(text)
+        return javascript_functions.functions_of(tokens) if tokens is not None else []
+    tree = parsed(text) if language == PYTHON else None
+    return functions_of(tree) if tree is not None else []
 
 
 def _telling(words: Words) -> Iterator[tuple[str, ...]]:

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crucible_tasks.challenge import Challenge, Language, RepositoryTests
-from crucible_tasks.repository.functions import Function
-from crucible_tasks.repository.mutation import mutants
+from crucible_tasks.repository.dialects import AnyFunction, Dialect, dialect_of
 from crucible_tasks.repository.snapshot import Snapshot
 from crucible_tasks.survey import Survey, SurveyedTest
 
@@ -17,6 +16,8 @@ from crucible_tasks.survey import Survey, SurveyedTest
 _MOST_TESTS = 20
 #: wall-clock seconds of one of them: every sample of every model waits for it
 _SLOWEST_SECONDS = 2.0
+#: where each file of tests has a process of its own
+_MOST_FILES = 3
 
 UNCALLED = "no test calls it"
 FAILING = "the tests that call it fail, are skipped, flaky or slow"
@@ -26,7 +27,7 @@ FAILING = "the tests that call it fail, are skipped, flaky or slow"
 class Candidate:
     """A function that may become a challenge."""
 
-    function: Function
+    function: AnyFunction
     challenge: Challenge
     mutants: tuple[str, ...]
 
@@ -35,18 +36,20 @@ class Candidate:
 class Uncalled:
     """A function that cannot, and why."""
 
-    function: Function
+    function: AnyFunction
     reason: str
 
 
-def find_candidates(
+def find_candidates(  # noqa: PLR0913, PLR0917 -- everything that a challenge is made from
     snapshot: Snapshot,
-    functions: Sequence[Function],
+    functions: Sequence[AnyFunction],
     survey: Survey,
     packages: tuple[str, ...],
     most_mutants: int,
+    language: Language = Language.PYTHON,
 ) -> Iterator[Candidate | Uncalled]:
     """One for each function, in their order."""
+    dialect = dialect_of(language)
     places = {(each.path, each.line, each.name): n for n, each in enumerate(survey.functions)}
     callers_of: defaultdict[int | None, list[SurveyedTest]] = defaultdict(list)
     for test in survey.tests:
@@ -55,7 +58,7 @@ def find_candidates(
     for function in functions:
         place = places.get((function.path, function.first_line, function.qualified_name))
         callers = callers_of[place]
-        chosen = _chosen(callers, place)
+        chosen = _chosen(callers, place, dialect)
         if place is None or not chosen:
             yield Uncalled(function, FAILING if callers else UNCALLED)
             continue
@@ -70,17 +73,19 @@ def find_candidates(
             packages=packages,
         )
         challenge = Challenge(
-            task_id=f"{tests.module}.{function.qualified_name}",
-            language=Language.PYTHON,
+            task_id=f"{tests.module}{dialect.separator}{function.qualified_name}",
+            language=language,
             prompt=function.prompt,
             entry_point=function.name,
             tests=tests,
             reference=function.reference,
         )
-        yield Candidate(function, challenge, mutants(function, most_mutants))
+        yield Candidate(function, challenge, dialect.mutants(function, most_mutants))
 
 
-def _chosen(callers: Sequence[SurveyedTest], place: int | None) -> tuple[str, ...]:
+def _chosen(
+    callers: Sequence[SurveyedTest], place: int | None, dialect: Dialect
+) -> tuple[str, ...]:
     """Names of tests that pass: those that call the function themselves and little else first.
 
     Of those variants of one test that parameters make, a few from all over: its simplest ones look
@@ -92,7 +97,15 @@ def _chosen(callers: Sequence[SurveyedTest], place: int | None) -> tuple[str, ..
         usable,
         key=lambda test: (place not in test.direct_calls, turns[test.name], len(test.calls)),
     )
-    return tuple(test.name for test in ranked[:_MOST_TESTS])
+    names = [test.name for test in ranked]
+    if dialect.runs_files_apart:
+        files = list(dict.fromkeys(map(_file, names)))[:_MOST_FILES]
+        names = [name for name in names if _file(name) in files]
+    return tuple(names[:_MOST_TESTS])
+
+
+def _file(name: str) -> str:
+    return name.partition("::")[0]
 
 
 def _turns(names: Iterable[str]) -> dict[str, int]:

@@ -88,8 +88,8 @@ def take_snapshot(directory: Path) -> Snapshot:
                 hint="name the directory of one package",
             )
         files[path.relative_to(directory).as_posix()] = content
-    if not any(name.endswith(".py") for name in files):
-        raise InvalidInput(f"{directory}: holds no Python files")
+    if "package.json" not in files and not any(name.endswith(".py") for name in files):
+        raise InvalidInput(f"{directory}: holds no Python files and no package.json")
     return Snapshot(files)
 
 

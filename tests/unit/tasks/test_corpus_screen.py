@@ -54,6 +54,21 @@ def total(prices, rate):
 '''
 
 
+JAVASCRIPT = """
+// The average of what was measured.
+function average(values, weights = []) {
+  let total = 0;
+  let share = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    const weight = weights[i] ?? 1;
+    total += values[i] * weight;
+    share += weight;
+  }
+  return share === 0 ? 0 : Math.round(total / share);
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def humaneval() -> Dataset:
     return open_dataset("humaneval")
@@ -186,3 +201,33 @@ def test_every_solution_of_mbpp_is_found(datasets_directory: Path) -> None:
     missed = [c.task_id for c in mbpp.challenges if not known.matches(c.reference or "", "python")]
 
     assert missed == []
+
+
+def _javascript(prompt: str = "const fs = require('fs');\n") -> Screen:
+    program = prompt + JAVASCRIPT
+    tests = RepositoryTests("0" * 64, "a.js", "a.js", "average", 3, 12, ("test/a.js::average",))
+    challenge = Challenge("a.js:average", Language.JAVASCRIPT, prompt, "average", tests, program)
+    return Screen([], create("mine", "crucible", [challenge]))
+
+
+def test_a_private_javascript_function_is_found_under_other_names_and_edited() -> None:
+    screen = _javascript()
+    renamed = JAVASCRIPT
+    for old, new in (("average", "mean"), ("total", "sum"), ("values", "xs"), ("weight", "w")):
+        renamed = renamed.replace(old, new)
+    edited = renamed.replace("  return", "  console.log(sum);\n  return")
+    arrow = renamed.replace("function mean(xs, ws = [])", "export const mean = (xs, ws = []) =>")
+
+    for text, rule in ((renamed, Rule.SYNTAX), (arrow, Rule.SYNTAX), (edited, Rule.NEAR_COPY)):
+        assert _rules(screen, text, "javascript") == {("a.js:average", rule)}, text
+    honest = "const fs = require('fs');\nfunction count(a) { return a.map((b) => b.length); }\n"
+    assert _rules(screen, honest, "javascript") == set()
+
+
+def test_a_private_javascript_function_is_cut_out_of_its_file() -> None:
+    before = "const fs = require('fs');\n\n// kept\nexport const one = () => 1;\n"
+    after = "\nmodule.exports = { average };\n"
+    clean = cleaned(Source("a.js", "javascript", before + JAVASCRIPT + after), _javascript())
+
+    assert clean.text == before + after
+    assert [(one.first_line, one.last_line) for one in clean.removed] == [(7, 16)]

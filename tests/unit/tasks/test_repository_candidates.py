@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crucible_tasks.challenge import RepositoryTests
+from crucible_infra.errors import InvalidInput
+from crucible_tasks.challenge import Language, RepositoryTests
 from crucible_tasks.repository.candidates import (
     FAILING,
     UNCALLED,
@@ -12,6 +13,7 @@ from crucible_tasks.repository.candidates import (
     Uncalled,
     find_candidates,
 )
+from crucible_tasks.repository.dialects import dialect_of, languages_of
 from crucible_tasks.repository.functions import find_functions
 from crucible_tasks.repository.snapshot import Snapshot
 from crucible_tasks.survey import CalledFunction, Survey, SurveyedTest
@@ -95,3 +97,45 @@ def test_of_one_tests_variants_a_few_from_all_over_are_kept_and_each_test_has_it
     assert len(places) == 19
     assert places[0] < 10
     assert places[-1] >= 40
+
+
+def test_javascript_functions_are_named_by_their_files_and_tested_in_few_of_them() -> None:
+    snapshot = Snapshot({"a.mjs": b"export const f = (x) => x + 1;\n"})
+    functions, _ = dialect_of(Language.JAVASCRIPT).find_functions(snapshot)
+    called = (CalledFunction("a.mjs", 1, "f", "a.mjs"),)
+    tests = [SurveyedTest(f"test/{n}.js::{m}", None, 0.1, (0,)) for n in range(9) for m in "xy"]
+    survey = Survey(called, tuple(tests))
+
+    (f,) = find_candidates(snapshot, functions, survey, (), 4, Language.JAVASCRIPT)
+
+    assert isinstance(f, Candidate)
+    assert (f.challenge.task_id, f.challenge.language) == ("a.mjs:f", Language.JAVASCRIPT)
+    assert isinstance(f.challenge.tests, RepositoryTests)
+    assert f.challenge.tests.tests == tuple(f"test/{n}.js::{m}" for n in range(3) for m in "xy")
+    assert f.mutants
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("a.py test_a.py", "python"),
+        ("package.json a.js a.test.js", "javascript"),
+        ("package.json a.test.js setup.py", "javascript"),
+        ("package.json a.js test_a.py", "python"),
+        ("package.json a.test.js tests/test_a.py", "python javascript"),
+        ("a.test.js test_a.py", "python"),
+        ("a.py package.json", "python"),
+        ("package.json a.js", "javascript"),
+    ],
+)
+def test_a_repository_is_in_every_language_that_it_has_tests_in(names: str, found: str) -> None:
+    snapshot = Snapshot(dict.fromkeys(names.split(), b""))
+    assert " ".join(languages_of(snapshot)) == found
+
+
+def test_a_language_may_be_chosen_where_the_repository_has_it() -> None:
+    snapshot = Snapshot(dict.fromkeys(("package.json", "a.test.js", "a.py"), b""))
+
+    assert languages_of(snapshot, Language.PYTHON) == (Language.PYTHON,)
+    with pytest.raises(InvalidInput, match=r"no package\.json"):
+        languages_of(Snapshot({"a.py": b""}), Language.JAVASCRIPT)

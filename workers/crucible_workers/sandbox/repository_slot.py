@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 
 from crucible_infra.errors import SandboxBroken, UnusableTests
-from crucible_tasks.challenge import Challenge, Limits, RepositoryTests
+from crucible_tasks.challenge import Challenge, Language, Limits, RepositoryTests
 from crucible_workers.sandbox.deaths import Finding
 from crucible_workers.sandbox.guard import WallGuard
+from crucible_workers.sandbox.javascript.repository_slot import PlacedSlot
 from crucible_workers.sandbox.prison.frames import receive_message, send_message
 from crucible_workers.sandbox.prisons import Cell, Prison
 from crucible_workers.sandbox.repositories import Repository, find_repository
@@ -30,12 +31,14 @@ class RepositorySlot:
         self, number: int, backend: str, runtime: Runtime, guard: WallGuard | None = None
     ) -> None:
         self._opening = (number, backend, runtime, guard)
-        self._held: tuple[str, tuple[str, ...]] | None = None
-        self._slot: Slot | None = None
+        self._held: tuple[str, tuple[str, ...], Language] | None = None
+        self._slot: Slot | PlacedSlot | None = None
 
     def close(self) -> None:
         """End the prisons."""
-        if self._slot is not None:
+        if isinstance(self._slot, PlacedSlot):
+            self._slot.dispose()
+        elif self._slot is not None:
             self._slot.close()
         self._slot = self._held = None
 
@@ -43,11 +46,13 @@ class RepositorySlot:
         """Judge as `Slot.judge` does, and raise what that raises."""
         tests = challenge.tests
         if isinstance(tests, RepositoryTests):
-            wanted = (tests.snapshot, tests.packages)
+            wanted = (tests.snapshot, tests.packages, challenge.language)
             if self._held != wanted:
                 self.close()
-                repository = find_repository(*wanted)
-                self._slot = _SuiteSlot(self._opening, repository)
+                repository = find_repository(tests.snapshot, tests.packages)
+                is_javascript = challenge.language is Language.JAVASCRIPT
+                kind = PlacedSlot if is_javascript else _SuiteSlot
+                self._slot = kind(self._opening, repository)
                 self._held = wanted
         if self._slot is None:
             raise SandboxBroken("a slot for repositories judges nothing else")

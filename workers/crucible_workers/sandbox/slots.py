@@ -196,7 +196,7 @@ class SlotSandbox:
             except SandboxBroken:
                 breaks += 1
                 if breaks >= _BREAKS_THAT_CONVICT:
-                    return self._convict(slot)
+                    return self._convict(slot, challenge.language)
                 continue
             # without a namespace of its own a program can kill itself
             if finding.doubt is not Doubt.KILLED or self.backend == "process":
@@ -206,10 +206,10 @@ class SlotSandbox:
             raise SandboxBroken("somebody keeps killing the sandbox's processes")
         return killed
 
-    def _convict(self, slot: AnySlot) -> Finding:
+    def _convict(self, slot: AnySlot, language: Language) -> Finding:
         """A prison broke twice: of the host, or of the program? A known one after it tells."""
         known = (_CANARY, _CANARY_SOURCE)
-        if isinstance(slot, NodeSlot):
+        if language is Language.JAVASCRIPT:
             known = (_NODE_CANARY, _NODE_CANARY_SOURCE)
         canary = self._judge_alone(slot, *known, Limits(), breaks=-_MOST_JUDGINGS).verdict
         if canary.outcome is not Outcome.PASSED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 from crucible_infra.errors import SandboxBroken, UnusableTests
 from crucible_tasks.challenge import Challenge, Limits, ScriptTests
@@ -22,6 +22,21 @@ _CHANNELS = 16
 #: room for the largest published tests and for the values they are given
 _LIMITS = Limits(memory_mib=4096)
 _MOST_PRINTED = 1 << 40
+
+
+class AnyDriver(Protocol):
+    """What runs tests and has the last word on a program."""
+
+    control: socket.socket
+    printed: int
+
+    def verdict(self) -> list[Any]:
+        """Outcome and detail; waits for them, and raises ChannelClosed with its prison."""
+        ...
+
+    def speaks_within(self, seconds: float) -> bool:
+        """Whether its verdict comes within that time."""
+        ...
 
 
 class Driver:

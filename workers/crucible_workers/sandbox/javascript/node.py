@@ -18,6 +18,8 @@ from crucible_infra.errors import SandboxUnavailable
 
 #: older ones lack what our own code uses, and nobody repairs them any more
 OLDEST = 18
+#: of a repository's own tests: older runners say too little of each test
+OLDEST_RUNNER = 20
 _QUESTION = (
     "JSON.stringify([process.versions.node, "
     "Object.values(process.config.variables.node_builtin_shareable_builtins ?? {})])"
@@ -55,6 +57,16 @@ class Node:
         """Nothing of the host, and the same everywhere."""
         fixed = {"HOME": "/tmp", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}  # noqa: S108 -- the prison's own
         return fixed | ({"LD_LIBRARY_PATH": self.library_path} if self.library_path else {})
+
+
+def demand_runner(node: Node) -> None:
+    """Raise SandboxUnavailable where a Node is too old for a repository's own tests."""
+    if int(node.version.partition(".")[0]) < OLDEST_RUNNER:
+        raise SandboxUnavailable(
+            f"a repository's tests need Node.js {OLDEST_RUNNER} or newer, and this is "
+            f"{node.version}",
+            hint=_HINT.replace(str(OLDEST), str(OLDEST_RUNNER)),
+        )
 
 
 def find_node(backend: str) -> Node:

@@ -41,6 +41,8 @@ class Launch:
     files: dict[str, str] = field(default_factory=dict)
     #: whether the CPU limit holds from its start
     is_for_one: bool = True
+    #: of Node itself, beside those of every process
+    flags: Sequence[str] = ()
 
 
 class NodeProcess:
@@ -61,7 +63,7 @@ class NodeProcess:
         """Start one of our scripts, or one of the files. Raises SandboxBroken."""
         self._open_output()
         limits = launch.limits
-        flags = (f"--max-old-space-size={limits.memory_mib}", "--no-warnings")
+        flags = (f"--max-old-space-size={limits.memory_mib}", "--no-warnings", *launch.flags)
         message = {
             "do": "start",
             "command": self._node.command(
@@ -85,6 +87,10 @@ class NodeProcess:
             send_message(self.control, {"do": "keep"}, descriptors[:_MOST_DESCRIPTORS])
             descriptors = descriptors[_MOST_DESCRIPTORS:]
         send_message(self.control, message, descriptors)
+
+    def script_url(self, name: str) -> str:
+        """Where one of our scripts is, as its process sees it."""
+        return f"file://{self._node.scripts}/{name}"
 
     def watch(self, cpu_seconds: float, *, from_start: bool) -> None:
         """Let it use that much CPU time from now on, or from its own start."""

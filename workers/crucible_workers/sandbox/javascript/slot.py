@@ -34,7 +34,7 @@ from crucible_tasks.challenge import Challenge, Limits, ScriptTests, StdioTests
 from crucible_tasks.verdict import Outcome
 from crucible_workers.sandbox.deaths import Finding, Judging, conclude
 from crucible_workers.sandbox.guard import WallGuard, wait_unless_idle
-from crucible_workers.sandbox.javascript.driver import Driver
+from crucible_workers.sandbox.javascript.driver import AnyDriver, Driver
 from crucible_workers.sandbox.javascript.gate import is_plain, needs_node
 from crucible_workers.sandbox.javascript.node import Node, find_node
 from crucible_workers.sandbox.javascript.node_process import NodeProcess
@@ -100,12 +100,7 @@ class NodeSlot:
     def judge_alone(self, challenge: Challenge, source: str, limits: Limits) -> Finding:
         """Judge a program in a process of its own, whatever its text; raises as `judge`."""
         try:
-            if isinstance(challenge.tests, StdioTests):
-                process = self._opened("alone")
-                return judge_stdio(process, challenge.tests, source, limits, self._guard)
-            if not isinstance(challenge.tests, ScriptTests):
-                raise UnusableTests(f"the tests of {challenge.task_id} are for Python programs")
-            return self._judge_script(challenge, source, limits, way="alone")
+            return self._judge_alone(challenge, source, limits)
         except SandboxBroken:
             # else a dead prison would answer the next program too
             self.close()
@@ -115,6 +110,14 @@ class NodeSlot:
             self.close()
             kind = PrisonKilled if was_killed else SandboxBroken
             raise kind("a prison died while judging") from error
+
+    def _judge_alone(self, challenge: Challenge, source: str, limits: Limits) -> Finding:
+        if isinstance(challenge.tests, StdioTests):
+            process = self._opened("alone")
+            return judge_stdio(process, challenge.tests, source, limits, self._guard)
+        if not isinstance(challenge.tests, ScriptTests):
+            raise UnusableTests(f"the tests of {challenge.task_id} are for Python programs")
+        return self._judge_script(challenge, source, limits, way="alone")
 
     def _judge(self, challenge: Challenge, source: str, limits: Limits) -> Finding:
         if not isinstance(challenge.tests, ScriptTests) or not is_plain(source):
@@ -156,7 +159,7 @@ class NodeSlot:
         return conclude(judging, limits)
 
     def _wait(
-        self, driver: Driver, process: NodeProcess, limits: Limits, started: float
+        self, driver: AnyDriver, process: NodeProcess, limits: Limits, started: float
     ) -> Judging:
         """The driver's verdict and the candidate's end, whichever comes first."""
         ready = self._first_of(driver, process, started + self._guard.seconds(limits))
@@ -178,7 +181,7 @@ class NodeSlot:
         return Judging(verdict, report, written, time.monotonic() - started)
 
     @staticmethod
-    def _first_of(driver: Driver, process: NodeProcess, ends: float) -> set[int]:
+    def _first_of(driver: AnyDriver, process: NodeProcess, ends: float) -> set[int]:
         """Who speaks first; nobody when the guard does."""
         poll = select.poll()
         poll.register(driver.control, select.POLLIN)
@@ -215,15 +218,23 @@ class NodeSlot:
 
     def _opened(self, kind: str) -> NodeProcess:
         if kind not in self._processes:
-            number, backend, runtime = self._opening
+            number, backend, _ = self._opening
             node = find_node(backend)
-            cell = Cell(number, _FIRST_PLACE + _KINDS.index(kind))
-            prison = Prison("node", cell, backend, (), _inside(backend, runtime, node))
+            prison = Prison("node", self._cell(number, kind), backend, (), self._root(kind, node))
             self._processes[kind] = NodeProcess(prison, node)
         return self._processes[kind]
 
+    def _cell(self, number: int, kind: str) -> Cell:
+        return Cell(number, _FIRST_PLACE + _KINDS.index(kind))
 
-def _inside(backend: str, runtime: Runtime, node: Node) -> Runtime:
+    def _root(self, kind: str, node: Node) -> Runtime:
+        """What the prison of such a process holds."""
+        del kind
+        _, backend, runtime = self._opening
+        return inside(backend, runtime, node)
+
+
+def inside(backend: str, runtime: Runtime, node: Node) -> Runtime:
     """What a prison must hold for Node to run."""
     if backend == "process":
         return runtime

@@ -13,47 +13,19 @@ const { createRequire } = require('module');
 const { pathToFileURL } = require('url');
 const fs = require('fs');
 const vm = require('vm');
-const { Channel, FrameTooLarge } = require('./channel.js');
+const { Channel } = require('./channel.js');
 const { realmScript } = require('./realm.js');
+const { Service, isPump, order, syntaxProblem } = require('./service.js');
 
 const CHANNEL = 3;
-// between looks at a test's own timers
-const SLICE_MILLISECONDS = 20;
 const MODULE_SYNTAX = /^\s*(?:import|export)\b|\bawait\b|\bimport\s*\.\s*meta\b/m;
 const HOOK = 'crucible.names';
 
-const channel = new Channel(CHANNEL);
+const service = new Service(new Channel(CHANNEL));
 const script = realmScript();
 const nothing = new vm.Script('0');
-// captured: a program in this realm may replace them
-const later = setImmediate;
-const timer = setTimeout;
-const untimer = clearTimeout;
-const { stringify, parse } = JSON;
-const leave = process.reallyExit.bind(process);
-
-function exchange(text) {
-  channel.send(text);
-  return channel.receive();
-}
-
-// Reply, or end: whoever waits for us sees the end of the channel.
-function send(text) {
-  try {
-    channel.send(text);
-  } catch (error) {
-    if (!(error instanceof FrameTooLarge)) leave(0);
-    channel.send('["large"]\n[]');
-  }
-}
-
-function receive() {
-  try {
-    return channel.receive();
-  } catch {
-    return leave(0);
-  }
-}
+// captured: a program in this realm may replace it
+const { stringify } = JSON;
 
 // Behind a program's text, so that every name it declares is seen.
 function namesText(names) {
@@ -61,28 +33,22 @@ function namesText(names) {
   return `[${pairs.join(',')}]`;
 }
 
-function syntaxProblem(error) {
-  return `["syntax"]\n${stringify(`${error.name}: ${error.message}`)}`;
-}
-
 const isLoad = (frame) => frame.startsWith('["load"]');
-const isPump = (frame) => frame.startsWith('["ask","pump"]');
-const order = (frame) => parse(frame.slice(frame.indexOf('\n') + 1));
 
 // ---- many programs, each in its own context
 
 function serveMany() {
   let program;
   for (;;) {
-    const frame = receive();
+    const frame = service.receive();
     if (isLoad(frame)) {
       program = loadInContext(order(frame));
-      send(program.reply);
+      service.send(program.reply);
     } else if (frame.startsWith('["printed"]')) {
-      send(stringify(program.realm.printed()));
+      service.send(stringify(program.realm.printed()));
       program = undefined;
     } else {
-      send(answerInContext(program, frame));
+      service.send(answerInContext(program, frame));
     }
   }
 }
@@ -101,7 +67,7 @@ function loadInContext({ source, names, entry, classes }) {
     codeGeneration: { strings: false, wasm: false },
     microtaskMode: 'afterEvaluate',
   });
-  const realm = script.runInContext(context)(false, exchange);
+  const realm = script.runInContext(context)(false, service.exchange);
   for (const name of classes) realm.expectClass(name);
   const define = (name, value) => Object.defineProperty(context, name,
     { __proto__: null, value, writable: true, configurable: true, enumerable: false });
@@ -121,17 +87,17 @@ function loadInContext({ source, names, entry, classes }) {
 let realm;
 
 function serveAlone() {
-  realm = script.runInThisContext()(false, exchange);
-  const { source, names, entry, classes } = order(receive());
+  realm = script.runInThisContext()(false, service.exchange);
+  const { source, names, entry, classes } = order(service.receive());
   for (const name of classes) realm.expectClass(name);
   const reply = loadCommon(source, names, entry);
   if (reply !== undefined) {
-    send(reply);
-    serveRest();
+    service.send(reply);
+    service.serve(realm);
   } else {
     loadModule(source, names, entry).then((text) => {
-      send(text);
-      serveRest();
+      service.send(text);
+      service.serve(realm);
     });
   }
 }
@@ -173,43 +139,6 @@ async function loadModule(source, names, entry) {
   } catch (error) {
     return error instanceof SyntaxError ? syntaxProblem(error) : realm.failed(error);
   }
-}
-
-// Questions are answered at once; only a pump lets this process' event loop run.
-function serveRest() {
-  for (;;) {
-    const frame = receive();
-    if (frame.startsWith('["printed"]')) {
-      // what it printed is in its output
-      send('0');
-    } else if (isPump(frame)) {
-      runUntilSettled(frame);
-      return;
-    } else {
-      send(realm.answer(frame));
-    }
-  }
-}
-
-function runUntilSettled(frame) {
-  let isDone = false;
-  const finish = (isIdle) => {
-    if (isDone) return;
-    isDone = true;
-    untimer(slice);
-    process.removeListener('beforeExit', idle);
-    realm.onSettled(undefined);
-    realm.setIdle(isIdle);
-    send(realm.answer(frame));
-    later(serveRest);
-  };
-  const idle = () => finish(true);
-  const soon = () => later(finish, false);
-  // unreferenced, so that the loop is seen to be empty
-  const slice = timer(soon, SLICE_MILLISECONDS).unref();
-  process.on('beforeExit', idle);
-  realm.onSettled(soon);
-  if (realm.hasSettled()) soon();
 }
 
 if (process.argv[2] === 'many') serveMany();

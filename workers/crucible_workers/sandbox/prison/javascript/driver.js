@@ -10,6 +10,7 @@ const { createRequire } = require('module');
 const { join } = require('path');
 const { inspect } = require('util');
 const { Channel, ChannelClosed, FrameTooLarge } = require('./channel.js');
+const { described } = require('./explained.js');
 const { realmScript } = require('./realm.js');
 const { Tests, UnusableTests, isClass } = require('./tests.js');
 
@@ -167,15 +168,6 @@ class Attempt {
     const [count, value] = this.realm.calls();
     if (count) parts.push(`the last call returned ${inspect(value, { depth: 2, breakLength: Infinity })}`);
     return ['failed', parts.join('; ')];
-  }
-}
-
-function described(error) {
-  try {
-    if (error instanceof Error) return `${error.name}: ${error.message}`;
-    return `threw ${inspect(error)}`;
-  } catch {
-    return 'threw an object that cannot be shown';
   }
 }
 
