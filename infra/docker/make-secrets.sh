@@ -44,7 +44,7 @@ worker() { # KIND MORE
     printf '%s\n' "$2"
 }
 
-for name in redis_password postgres_password grafana_password; do
+for name in redis_password postgres_password grafana_password serve_token; do
     [ -s "$name" ] || new_password >"$name"
 done
 [ -s flower_users ] || printf 'crucible:%s\n' "$(new_password)" >flower_users

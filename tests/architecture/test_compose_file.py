@@ -84,7 +84,7 @@ def test_who_trains_reaches_redis_alone_and_needs_no_privilege_for_its_gpus() ->
 def test_nothing_is_published_beyond_this_host() -> None:
     published = {name: one["ports"] for name, one in services().items() if "ports" in one}
 
-    assert set(published) == {"flower", "prometheus", "grafana"}
+    assert set(published) == {"flower", "prometheus", "grafana", "serve"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     # an internal network publishes nothing
     assert all("front" in services()[name]["networks"] for name in published)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from crucible_infra.errors import InvalidInput
-from crucible_infra.settings import current
 from crucible_tasks.model_spec import ModelKind, ModelSpec, parse
 from crucible_tasks.router import router_in
 
@@ -26,7 +25,8 @@ def check_model(spec: str) -> None:
     if router is None and any(_is_file(one) for one in _places(wanted)):
         raise InvalidInput(
             f"{spec} names a file of the server's host",
-            hint="put it as an artifact, or give it a name in the server's configuration",
+            hint="give it a name in the server's configuration; weights can be artifact:DIGEST, "
+            "and answers that are there already are judged as an evaluation",
         )
 
 
@@ -52,7 +52,7 @@ def _places(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def _is_file(place: str) -> bool:
-    if not place or place.startswith(ARTIFACT) or place in current().models:
+    if not place or place.startswith(ARTIFACT):
         return False
     # an id of the hub looks like a relative path
     return place.startswith((".", "/", "~", "\\")) or Path(place).exists()

@@ -85,8 +85,17 @@ class _Followed:
 class Following:
     """All that is followed on one server; for its event loop alone."""
 
-    def __init__(self, most: int = MOST_FOLLOWERS) -> None:
+    def __init__(
+        self,
+        most: int = MOST_FOLLOWERS,
+        look_every: float = _LOOK_EVERY,
+        heartbeat: float = _HEARTBEAT,
+        rest: float = _LOOK_AT_LEAST_EVERY,
+    ) -> None:
         self._most = most
+        self._look_every = look_every
+        self._heartbeat = heartbeat
+        self._rest = rest
         self._followed: dict[str, _Followed] = {}
         self._followers = 0
         self._is_closed = False
@@ -125,7 +134,7 @@ class Following:
                     yield _event("end", seen.end_id, seen.data)
                     return
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_HEARTBEAT):
+                    async with asyncio.timeout(self._heartbeat):
                         await changed.wait()
                     continue
                 yield b": still here\n\n"
@@ -173,8 +182,8 @@ class Following:
             cost, seen = await anyio.to_thread.run_sync(timed, limiter=self._limiter)
         except CrucibleError as error:
             log.warning("cannot look", problem=error.message)
-            return _LOOK_AT_LEAST_EVERY, None
-        return min(max(_LOOK_EVERY, cost / _LOOKING_SHARE), _LOOK_AT_LEAST_EVERY), seen
+            return self._rest, None
+        return min(max(self._look_every, cost / _LOOKING_SHARE), self._rest), seen
 
 
 def seen(value: object, *, is_over: bool) -> Seen:

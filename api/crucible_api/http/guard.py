@@ -39,6 +39,10 @@ MAX_BODY = 4 * 2**20
 #: bytes of an artifact: weights of some billion parameters
 MAX_ARTIFACT = 32 * 2**30
 
+#: bytes of a path with its query, and of all headers: a long cursor, some cookies
+_MAX_TARGET = 16 * 2**10
+_MAX_HEAD = 32 * 2**10
+
 #: seconds between two pieces of a body
 _BODY_SECONDS = 30.0
 
@@ -100,6 +104,8 @@ class Guard:
     def _refusal(self, request: Request) -> Response | None:
         """The answer to a request that goes no further."""
         headers = request.headers
+        if (status := _oversized(request)) is not None:
+            return _refuse(request, status, "no request needs as much")
         hosts = self._rules.hosts
         if hosts is not None and _host(headers.get("host", "")) not in hosts:
             return _refuse(request, HTTPStatus.FORBIDDEN, "this server has another name")
@@ -127,6 +133,16 @@ class Guard:
             detail = "a token is needed: crucible token create, on the server's host"
             return _refuse(request, HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
         return RedirectResponse(f"{LOGIN}?next={quote(path)}", HTTPStatus.SEE_OTHER)
+
+
+def _oversized(request: Request) -> HTTPStatus | None:
+    """What is said of a request line or headers that are too long."""
+    scope = request.scope
+    if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_TARGET:
+        return HTTPStatus.REQUEST_URI_TOO_LONG
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _MAX_HEAD:
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return None
 
 
 def _bound(request: Request) -> int:

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from crucible_api.http.allowed import ARTIFACT
 from crucible_api.http.forms import BenchmarkForm, EvaluationForm
 from crucible_api.samples import read_samples
@@ -130,4 +132,4 @@ def _with_packages(challenge: Challenge, packages: tuple[str, ...]) -> Challenge
     tests = challenge.tests
     if not isinstance(tests, RepositoryTests):
         return challenge
-    return replace(challenge, tests=replace(tests, packages=packages))
+    return replace(challenge, tests=msgspec.structs.replace(tests, packages=packages))

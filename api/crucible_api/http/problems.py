@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from crucible_api.http import wire
 from crucible_api.http.wire import PROBLEM, Problem
@@ -89,8 +90,10 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
         HTTPStatus.FORBIDDEN,
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
     )
@@ -126,7 +129,21 @@ def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     problem = Problem("about:blank", status.phrase, status, error.detail)
-    return respond(request, problem, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return respond(request, problem, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this path can be asked; the framework tells of the first handler alone."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "DELETE")
+        for scope in [{**request.scope, "method": method}]
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+    ]
+    return ["HEAD", *found] if "GET" in found else found
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

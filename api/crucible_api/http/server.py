@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,8 @@ def listen(address: str, port: int) -> Iterator[Bound]:
         made = socket.create_server((address, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise InvalidInput(
-            f"{address} port {port}: {error.strerror or error}", hint="--port 0 takes a free one"
+            f"{address} port {port}: {os.strerror(error.errno) if error.errno else error}",
+            hint="--port 0 takes a free one",
         ) from error
     with made:
         name = f"[{address}]" if family == socket.AF_INET6 else address

@@ -28,7 +28,11 @@ _TAR = "application/x-tar"
 def export_run(serving: Serving, run_id: Name) -> StreamingResponse:
     """Send the run's manifest, completions and verdicts as files in a tar archive."""
     directory = TemporaryDirectory(prefix="crucible-export-")
-    written = serving.runs.export(run_id, Path(directory.name))
+    try:
+        written = serving.runs.export(run_id, Path(directory.name))
+    except BaseException:
+        directory.cleanup()
+        raise
     headers = {"Content-Disposition": f'attachment; filename="{run_id}.tar"'}
     return StreamingResponse(_tar(directory, written, run_id), 200, headers, _TAR)
 
