@@ -21,7 +21,7 @@ from crucible_api.runs import Runs
 from crucible_infra import settings
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import open_database, upgrade
-from crucible_tasks.embedded import embedded_worker
+from crucible_tasks import embedded
 from filled_database import Filled, fill
 
 #: a busy machine's patience with the server's start and end
@@ -63,7 +63,11 @@ def served(directory: Path, url: str | None = None, *, works: bool = False) -> I
         filled = fill(database, services.runs.artifacts)
         stack.enter_context(_at_home(_environment(directory, services.settings.database_url)))
         if works:
-            stack.enter_context(embedded_worker(generation_threads=2, evaluation_slots=1))
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            # what lies in the database is not done by itself
+            patch.setattr(embedded, "RECONCILE_SECONDS", 3600)
+            hands = embedded.embedded_worker(generation_threads=2, evaluation_slots=1)
+            stack.enter_context(hands)
         yield Served(stack.enter_context(answering(services)), services, filled)
 
 
