@@ -91,7 +91,7 @@ def test_a_run_tells_its_scores_its_validity_and_what_failed(
     words = _words(_page(client, f"/runs/{site.filled.gappy}"))
     assert "completions judged" in words
     assert "failed a harmless program" in words
-    assert "given up" in words
+    assert "Given up" in words
     router = _words(_page(client, f"/runs/{site.filled.router}"))
     assert "Who answered" in router
     assert "fast" in router
