@@ -34,7 +34,7 @@ _LARGEST_PAGE = 500
 
 _CONNECT_SECONDS = 10.0
 
-#: to describe a model, its server may load the weights first; an export is written before it is sent
+#: a model server may load weights first to be described, and an export is written before it is sent
 _ANSWER_SECONDS = 120.0
 
 #: to plan a sweep, many are described; and what changes something is never asked twice
