@@ -59,7 +59,7 @@ def _sides(server: Served, connection: Server) -> Sides:
         StoredRuns(runs.database, runs.artifacts, runs.send),
         RemoteRuns(connection, store, 1.0),
         StoredFineTunes(runs.database, runs.send),
-        RemoteFineTunes(connection, store),
+        RemoteFineTunes(connection, store, 1.0),
         server.filled,
     )
 

@@ -47,7 +47,10 @@ def filled(services: Services) -> Filled:
 
 @contextmanager
 def answering_as(
-    status: int, body: bytes, asked: list[str] | None = None, **headers: str
+    status: int,
+    body: bytes,
+    headers: dict[str, str] | None = None,
+    asked: list[str] | None = None,
 ) -> Iterator[str]:
     """Some other server; `asked` gets the methods of its requests."""
 
@@ -56,8 +59,8 @@ def answering_as(
             if asked is not None:
                 asked.append(self.command)
             self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -123,7 +126,7 @@ def test_nobody_at_the_address_is_one_error_with_what_to_do() -> None:
 def test_a_changing_request_is_never_sent_twice() -> None:
     asked: list[str] = []
     with (
-        answering_as(502, b"away", asked) as url,
+        answering_as(502, b"away", asked=asked) as url,
         _runs(url) as runs,
         pytest.raises(ServerUnavailable, match="does not answer") as caught,
     ):
@@ -143,13 +146,13 @@ def test_a_changing_request_is_never_sent_twice() -> None:
         (
             404,
             b'{"type":"about:blank","title":"Not Found","status":404,"detail":"Not Found"}',
-            {"Content_Type": "application/problem+json"},
+            {"Content-Type": "application/problem+json"},
             "knows no such request",
         ),
         (
             500,
             b'{"type":"urn:codecrucible:of-the-future","title":"x","status":500,"detail":"new"}',
-            {"Content_Type": "application/problem+json"},
+            {"Content-Type": "application/problem+json"},
             "new",
         ),
     ],
@@ -157,7 +160,7 @@ def test_a_changing_request_is_never_sent_twice() -> None:
 def test_whatever_else_answers_is_told_in_a_line(
     status: int, body: bytes, headers: dict[str, str], told: str
 ) -> None:
-    with answering_as(status, body, **headers) as url:
+    with answering_as(status, body, headers) as url:
         error = _refused(url)
 
     assert told in error.message

@@ -16,7 +16,7 @@ from crucible_infra.settings import current
 def command(voice: Voice, *, name: str) -> None:
     """Stop a fine-tune; its worker leaves a checkpoint, from which `resume` goes on.
 
-    Works from any machine that reaches the database.
+    Works from any machine that reaches the database or the server.
     """
     from crucible_api.fine_tune_service import open_fine_tunes
 

@@ -58,6 +58,8 @@ Examples:
 TAB completion, and `cc` for prompts beside your compiler: eval "$(crucible shell-init bash)", or
 zsh; crucible shell-init fish | source.
 
+With CRUCIBLE_SERVER=URL (and CRUCIBLE_TOKEN) a `crucible serve` elsewhere does the work.
+
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage,
 3 gate not met, 4 incomplete (verdicts or, for a gate, answers are missing), 130 Ctrl-C,
 141 closed pipe, 143 SIGTERM.

@@ -25,7 +25,7 @@ the work up in its own process. {selection.HELP}
 def command(voice: Voice, *, names: tuple[str, ...]) -> None:
     """Send nothing new for runs until they are resumed.
 
-    Works from any machine that reaches the database.
+    Works from any machine that reaches the database or the server.
     """
     from crucible_api.run_service import open_runs
 

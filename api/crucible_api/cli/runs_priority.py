@@ -34,7 +34,8 @@ Examples:
 def command(voice: Voice, *, names: tuple[str, ...], priority: int) -> None:
     """Change what goes first on a cluster, while it runs.
 
-    Works from any machine that reaches the database; what is under way is not called back.
+    Works from any machine that reaches the database or the server; what is under way is not called
+    back.
     """
     from crucible_api.run_service import open_runs
 

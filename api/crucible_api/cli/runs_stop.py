@@ -23,7 +23,7 @@ Examples:
 def command(voice: Voice, *, names: tuple[str, ...]) -> None:
     """Stop runs; what they have so far stays, and `resume` goes on from there.
 
-    Works from any machine that reaches the database.
+    Works from any machine that reaches the database or the server.
     """
     from crucible_api.run_service import open_runs
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from crucible_api import __version__
 from crucible_api.http import wire
 from crucible_api.http.wire import Problem
-from crucible_infra.errors import CrucibleError, InvalidInput
+from crucible_infra.errors import CrucibleError, InvalidInput, ServerUnavailable
 
 #: the type of a problem that is no error of ours
 _BLANK = "about:blank"
@@ -30,6 +30,8 @@ def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleErro
         return CrucibleError(
             f"{url} knows no such request", hint=f"this is codecrucible {__version__}; is it older?"
         )
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return ServerUnavailable(f"{url}: {problem.detail}", hint=problem.hint)
     if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return InvalidInput(f"{url}: {problem.detail}", hint=problem.hint)
     return CrucibleError(f"{url}: {problem.detail}", hint=problem.hint)

@@ -34,8 +34,11 @@ _LARGEST_PAGE = 500
 
 _CONNECT_SECONDS = 10.0
 
-#: to describe a model, its server may load the weights first
+#: a model server may load weights first to be described, and an export is written before it is sent
 _ANSWER_SECONDS = 120.0
+
+#: to plan a sweep, many are described; and what changes something is never asked twice
+_CHANGE_SECONDS = 900.0
 
 #: of a stream's silence; servers say at least that they live every 15 s
 _SILENT_SECONDS = 40.0
@@ -114,14 +117,19 @@ class Server:
         return self.understood(self._ask(request, patience).content, kind)
 
     def pages(
-        self, path: str, item: type[Value], most: int | None = None, after: str | None = None
+        self,
+        path: str,
+        item: type[Value],
+        most: int | None = None,
+        after: str | None = None,
+        patience: float | None = None,
     ) -> Iterator[Value]:
         """The items of a list behind a place, page by page; no more than `most`."""
         left = most
         kind: Any = Page[item]  # type: ignore[valid-type] # as the caller says
         while left is None or left > 0:
             limit = _LARGEST_PAGE if left is None else min(left, _LARGEST_PAGE)
-            page: Page[Value] = self.get(path, kind, limit=limit, after=after)
+            page: Page[Value] = self.get(path, kind, patience=patience, limit=limit, after=after)
             yield from page.items
             left = None if left is None else left - len(page.items)
             after = page.next
@@ -159,7 +167,7 @@ class Server:
     @contextmanager
     def download(self, path: str) -> Iterator[Iterator[bytes]]:
         """The bytes that are there, piece by piece. Raises ServerUnavailable where they end."""
-        with self._answer(_Request("GET", path), _SILENT_SECONDS) as response:
+        with self._answer(_Request("GET", path), _ANSWER_SECONDS) as response:
             yield self._bytes(response)
 
     def events(self, path: str) -> Iterator[Event]:
@@ -177,15 +185,17 @@ class Server:
     def _ask(self, request: _Request, patience: float | None = None) -> httpx.Response:
         if patience is None:
             patience = _PATIENCE if self._has_answered else _FIRST_PATIENCE
+        is_repeatable = request.method in _REPEATABLE
+        silence = _ANSWER_SECONDS if is_repeatable else _CHANGE_SECONDS
         began, pause = time.monotonic(), _FIRST_PAUSE
         while True:
             try:
-                with self._answer(request, _ANSWER_SECONDS) as response:
+                with self._answer(request, silence) as response:
                     with _named(self.url):
                         response.read()
                     return response
             except _Lost as lost:
-                if lost.is_sent and request.method not in _REPEATABLE:
+                if lost.is_sent and not is_repeatable:
                     raise ServerUnavailable(lost.message, hint=_UNKNOWN) from lost
                 if time.monotonic() - began + pause > patience:
                     raise ServerUnavailable(lost.message, hint=lost.hint) from lost

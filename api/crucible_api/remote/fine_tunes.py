@@ -34,6 +34,8 @@ class RemoteFineTunes:
 
     server: Server
     artifacts: ArtifactStore
+    #: how long the server may be away while a training is followed
+    outage_seconds: float
 
     def demand_free(self, name: str) -> None:
         """Raise NameTaken when the name is that of another fine-tune."""
@@ -93,13 +95,13 @@ class RemoteFineTunes:
 
     def info(self, fine_tune_id: str) -> FineTuneInfo:
         """How it stands."""
-        return self.find(fine_tune_id)
+        path = f"{_NOUN}/{part(fine_tune_id)}"
+        return self.server.get(path, FineTuneInfo, patience=self.outage_seconds)
 
     def steps(self, fine_tune_id: str, after: int = -1) -> tuple[StepRow, ...]:
         """The steps of its training behind this one."""
-        return tuple(
-            self.server.pages(f"{_NOUN}/{part(fine_tune_id)}/steps", StepRow, after=str(after))
-        )
+        path, patience = f"{_NOUN}/{part(fine_tune_id)}/steps", self.outage_seconds
+        return tuple(self.server.pages(path, StepRow, after=str(after), patience=patience))
 
     def newest(self, limit: int) -> tuple[FineTuneInfo, ...]:
         """The last ones planned, newest first."""
@@ -119,4 +121,4 @@ class RemoteFineTunes:
 def open_remote_fine_tunes(settings: Settings) -> RemoteFineTunes:
     """The fine-tune service of the configured server; nothing is asked yet."""
     server = connect(settings)
-    return RemoteFineTunes(server, RemoteArtifacts(server))
+    return RemoteFineTunes(server, RemoteArtifacts(server), settings.outage_seconds)

@@ -6,12 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from crucible_api.fine_tune_reports import spec_of
+from crucible_api.fine_tune_reports import FineTuneInfo, spec_of
 from crucible_api.known_datasets import Known
 from crucible_api.remote.artifacts import RemoteArtifacts
 from crucible_api.remote.benchmarks import meant
-from crucible_api.remote.connection import Server, connect, is_part
-from crucible_api.remote.fine_tunes import RemoteFineTunes
+from crucible_api.remote.connection import Server, connect, is_part, part
 from crucible_infra.artifacts import CHUNK, ArtifactStore, open_store
 from crucible_infra.errors import ArtifactMissing, FineTuneNotFound, ModelError
 from crucible_infra.fine_tune_rows import AdapterRow
@@ -82,7 +81,7 @@ def _registered(server: Server, name: str) -> AdapterRow | None:
     if not is_part(name):
         return None
     try:
-        found = RemoteFineTunes(server, RemoteArtifacts(server)).find(name)
+        found = server.get(f"/fine-tunes/{part(name)}", FineTuneInfo)
     except FineTuneNotFound:
         return None
     return found.adapter if found.row.name == name else None
