@@ -1,4 +1,4 @@
-"""Run again: an edited program put to a challenge's tests, for whoever wants to know why it failed.
+"""Run again: an edited program put to the tests of a challenge.
 
 It goes the way every program goes, through the contract of judging, under the run's limits. The
 answer is shown and stored nowhere: no score knows of it.
@@ -19,6 +19,7 @@ from crucible_api.runs import Runs
 from crucible_api.sandbox_work import ask_sandbox
 from crucible_infra.database.runs import find_run
 from crucible_infra.errors import InvalidInput, RunNotFound, SandboxUnavailable
+from crucible_infra.settings import current
 from crucible_tasks.challenge import Limits
 from crucible_tasks.completion import Completion, Form
 from crucible_tasks.evaluation import JUDGING, EvaluationRequest
@@ -31,7 +32,7 @@ LONGEST = 256 * 1024
 _AT_ONCE = 2
 
 #: seconds that one more waits for its turn
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 5.0
 
 _turns = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -69,6 +70,12 @@ def judge_again(runs: Runs, run_id: str, task_id: str, program: str) -> Rerun:
         None if run.limits is None else msgspec.convert(run.limits, Limits),
     )
     with _turn():
+        if not current().is_embedded:
+            # a laptop needs no Celery for this
+            from crucible_tasks import served  # noqa: PLC0415
+
+            # whose answer would be waited for in vain
+            served.demand_worker(JUDGING.queue)
         found = ask_sandbox(JUDGING, request)
     if not found.judgements or found.judgements[0].verdict.outcome.is_ours:
         raise SandboxUnavailable(

@@ -46,6 +46,8 @@ def hosts_of(summary: RunSummary, settings: Settings) -> Hosts:
     )
     there = {duty for host in hosts for duty in host.duties}
     missing = [duty for duty in (_SAMPLES, _JUDGES) if duty not in there]
+    if not hosts:
+        return Hosts(problem="no worker that could do any of its work is there")
     if not missing or summary.progress.is_over:
         return Hosts(hosts)
     return Hosts(hosts, f"no worker {' and none '.join(missing)} now")

@@ -44,11 +44,12 @@ def test_a_run_moves_in_place_and_is_stopped_where_it_is_confirmed(
     seen = browser.watch(page)
     page.goto(f"{site.url}/runs/{run_id}")
     judged = page.locator('[data-live="judged"]')
-    before = judged.inner_text()
+    forbidden = page.locator('[data-count="forbidden"]')
+    before, with_forbidden = judged.inner_text(), forbidden.inner_text()
     where = judged.bounding_box()
     _judge_one_more(site, run_id)
     expect(judged).to_have_text(f"{int(before) + 1}")
-    expect(page.locator('[data-count="forbidden"]')).to_have_text("1")
+    expect(forbidden).to_have_text(f"{int(with_forbidden) + 1}")
     assert judged.bounding_box() == where
 
     page.get_by_role("button", name="Stop").click()
@@ -62,15 +63,25 @@ def test_a_run_moves_in_place_and_is_stopped_where_it_is_confirmed(
     assert (seen.errors, seen.foreign) == ([], [])
 
 
+def test_a_run_is_asked_for_where_no_events_come(page: Page, site: Served) -> None:
+    run_id = site.filled.planned
+    page.route("**/events", lambda route: route.fulfill(status=503))
+    page.goto(f"{site.url}/runs/{run_id}")
+    site.services.runs.pause(run_id)
+    expect(page.locator('[data-live="state"]')).to_have_text("paused")
+    site.services.runs.stop(run_id)
+    expect(page.locator('[data-live="state"]')).to_have_text("stopped")
+
+
 def test_a_problem_is_told_and_the_page_stays(page: Page, site: Served) -> None:
-    page.goto(f"{site.url}/runs/{site.filled.planned}")
+    page.goto(f"{site.url}/runs/{site.filled.gappy}")
     page.get_by_label("Priority").fill("7")
     page.get_by_role("button", name="Set").click()
     expect(page.get_by_label("Priority")).to_have_value("7")
-    page.route("**/pause", lambda route: route.fulfill(status=503, body="{"))
-    page.get_by_role("button", name="Pause").click()
+    page.route("**/resume", lambda route: route.fulfill(status=503, body="{"))
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("alert")).to_contain_text("503")
-    assert site.services.runs.find_run(site.filled.planned).priority == 7
+    assert site.services.runs.find_run(site.filled.gappy).priority == 7
 
 
 def test_the_grid_is_walked_by_keys_and_enter_opens_a_completion(page: Page, site: Served) -> None:
@@ -87,6 +98,17 @@ def test_the_grid_is_walked_by_keys_and_enter_opens_a_completion(page: Page, sit
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("shop/gross sample 19")
     expect(page.get_by_role("heading", name="Verdict")).to_contain_text(told)
+
+
+def test_the_columns_of_the_grid_line_up(page: Page, site: Served) -> None:
+    page.goto(f"{site.url}/runs/{site.filled.large}/grid")
+    expect(page.locator("tbody .strip i").first).to_be_visible()
+    widths = page.eval_on_selector_all(
+        "tbody .strip", "(strips) => strips.map((one) => one.getBoundingClientRect().width)"
+    )
+    parts = page.evaluate("document.querySelectorAll('tbody .strip i').length")
+    assert parts > len(widths)
+    assert max(widths) - min(widths) < 1
 
 
 def test_a_cell_of_the_grid_is_one_click_from_its_completion(page: Page, site: Served) -> None:

@@ -64,6 +64,7 @@ def environment() -> Environment:
         letter=letter,
         visible=visible,
         sentence=sentence,
+        counted=counted,
         manifest=manifest,
     )
     return made
@@ -135,3 +136,8 @@ def sentence(text: str) -> str:
 def manifest(found: dict[str, Any]) -> str:
     """A run's manifest as text."""
     return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and its noun: 1 pair, 2,000 pairs."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from crucible_api import __version__
 from crucible_api.page.plots import plotly_js
-from crucible_api.page.plots.costs import SCALES, costs
+from crucible_api.page.plots.costs import cost_figures
 from crucible_api.page.plots.effect import bar
 from crucible_api.page.plots.figure import Figure
 from crucible_api.page.plots.heat_maps import heat_maps
@@ -65,10 +65,8 @@ def report_figures(report: RunReport) -> Iterator[Figure]:
     if report.sweep is not None:
         yield from heat_maps(report.sweep.runs, k)
     for place, (dataset, mine) in enumerate(_by_dataset(report.runs).items()):
-        points = cost_points_of([one.summary for one in mine], k) if len(mine) > 1 else ()
-        for scale in SCALES:
-            if found := costs(points, scale, f"costs-{place}", dataset):
-                yield found
+        points = cost_points_of([one.summary for one in mine], k)
+        yield from cost_figures(points, f"costs-{place}", dataset)
 
 
 def _by_dataset(runs: tuple[ReportedRun, ...]) -> dict[str, list[ReportedRun]]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from crucible_api.http.services import Serving
 from crucible_api.page.plots import plotly_js
-from crucible_api.page.plots.costs import SCALES, costs
+from crucible_api.page.plots.costs import cost_figures
 from crucible_api.page.plots.figure import Figure
 from crucible_api.page.plots.heat_maps import heat_maps
 from crucible_api.page.rendering import render
@@ -54,25 +54,21 @@ def sweep_page(
         sweep=summary,
         ks=ks,
         k=chosen,
-        figures=[*heat_maps(summary.runs, chosen), *cost_figures(serving.runs, summary, chosen)],
+        figures=[*heat_maps(summary.runs, chosen), *_costs(serving.runs, summary, chosen)],
         names=dict(zip((run.id for run in infos), labels(infos), strict=True)),
         is_live=any(one.run.state in _LIVE for one in summary.runs),
     )
 
 
-def cost_figures(runs: Runs, summary: SweepSummary, k: int) -> Iterator[Figure]:
-    """Quality against cost on each dataset that more than one run was asked."""
-    for place, mine in enumerate(_by_dataset(summary.runs)):
-        if not 1 < len(mine) <= _MOST_POINTS:
-            continue
-        points = cost_points(runs, [one.run for one in mine], k)
-        for scale in SCALES:
-            if figure := costs(points, scale, f"costs-{place}", mine[0].run.dataset):
-                yield figure
+def _costs(runs: Runs, summary: SweepSummary, k: int) -> Iterator[Figure]:
+    for place, (dataset, mine) in enumerate(_by_dataset(summary.runs).items()):
+        if 1 < len(mine) <= _MOST_POINTS:
+            points = cost_points(runs, [one.run for one in mine], k)
+            yield from cost_figures(points, f"costs-{place}", dataset)
 
 
-def _by_dataset(runs: Sequence[SweepRun]) -> list[list[SweepRun]]:
+def _by_dataset(runs: Sequence[SweepRun]) -> dict[str, list[SweepRun]]:
     found: dict[str, list[SweepRun]] = {}
     for one in runs:
         found.setdefault(one.run.dataset, []).append(one)
-    return list(found.values())
+    return found

@@ -1,4 +1,4 @@
-"""Text of a model as a page shows it: what a screen would hide or obey becomes a mark one can read.
+"""Text of a model as a page shows it: what a screen would hide or obey becomes a mark.
 
 A mark is text, like ⟦U+202E⟧: nothing here makes markup, and templates escape all of it.
 """

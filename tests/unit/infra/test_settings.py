@@ -120,6 +120,12 @@ def test_the_process_reads_its_environment_once(
     assert first.data_directory == crucible_home
 
 
+def test_flower_is_linked_only_where_a_page_can_be() -> None:
+    settings.read({"CRUCIBLE_FLOWER_URL": "https://queue:5555/"}).check()
+    with pytest.raises(InvalidInput, match="CRUCIBLE_FLOWER_URL"):
+        settings.read({"CRUCIBLE_FLOWER_URL": "javascript:alert(1)"}).check()
+
+
 def test_metrics_are_off_and_stay_on_this_host_unless_told_otherwise() -> None:
     silent = settings.read({})
     told = settings.read({"CRUCIBLE_METRICS_PORT": "9464", "CRUCIBLE_METRICS_ADDRESS": "0.0.0.0"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,15 @@ class Scale:
 TOKENS = Scale("tokens", "tokens per answer", lambda one: one.tokens, "{:,.0f}")
 SECONDS = Scale("seconds", "model time per answer (s)", lambda one: one.seconds, "{:,.3g}")
 
-SCALES = (TOKENS, SECONDS)
+_SCALES = (TOKENS, SECONDS)
+
+
+def cost_figures(points: Sequence[CostPoint], name: str, dataset: str) -> Iterator[Figure]:
+    """A figure for every kind of cost that more than one run of the dataset tells."""
+    for scale in _SCALES:
+        found = costs(points, scale, name, dataset)
+        if found is not None and len(found.table.rows) > 1:
+            yield found
 
 
 def costs(
