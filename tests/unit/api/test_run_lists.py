@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +16,14 @@ from crucible_api.runs import Runs
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import open_database
 from crucible_infra.database.run_search import RunSearch
+from crucible_infra.database.runs import update_run
 from crucible_infra.errors import InvalidInput, RunNotFound
-from crucible_tasks.planning import RunState
+from crucible_tasks.planning import BenchmarkPlan, RunState
+from crucible_tasks.sampling import Sampling
 from crucible_tasks.verdict import Outcome
 from filled_database import Filled, fill
+from filled_questions import SMALL, shop
+from filled_runs import Sketch, write_run
 
 Full = tuple[Runs, Filled]
 
@@ -37,12 +43,40 @@ def test_a_line_is_a_setting_and_its_newest_complete_run(full: Full) -> None:
     shown = [line.run.id for line in found.lines]
     assert len(shown) == len(set(shown))
     assert filled.toy not in shown
-    # incomplete, and there is a complete run of the same model, temperature and wording
+    # it has no score, as challenges of it have no verdict
     assert filled.gappy not in shown
     assert found.lines[0].rank == 1
     assert [line.score.value for line in found.lines] == sorted(
         (line.score.value for line in found.lines), reverse=True
     )
+
+
+def test_the_newest_complete_run_stands_for_its_setting(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    artifacts = open_store(str(tmp_path / "artifacts"))
+    runs = Runs(database, artifacts, send=lambda _: None)
+    plan = BenchmarkPlan(SMALL, shop(), Sampling(), 2, (1,), seed=1)
+    first, second, third = (
+        write_run(database, artifacts, Sketch(replace(plan, seed=seed), 0.5, 1e9 + seed), seed)
+        for seed in (1, 2, 3)
+    )
+
+    def shown() -> list[str]:
+        return [line.run.id for line in leaderboard(runs).lines]
+
+    assert shown() == [third]
+    _give_up(runs, third)
+    assert shown() == [second]
+    _give_up(runs, first)
+    _give_up(runs, second)
+    # none is complete
+    assert shown() == [third]
+    database.close()
+
+
+def _give_up(runs: Runs, run_id: str) -> None:
+    with runs.database.writing() as connection:
+        update_run(connection, run_id, state=RunState.INCOMPLETE)
 
 
 def test_toys_are_apart_with_their_reason(full: Full) -> None:

@@ -59,8 +59,10 @@
     const tenth = Math.floor((10 * progress.judged) / Math.max(1, progress.planned));
     if (tenth === told) return;
     if (told >= 0) {
-      const left = seconds === null ? "" : `, about ${clock(seconds)} left`;
+      const left = seconds ? `, about ${clock(seconds)} left` : "";
       document.getElementById("told").textContent = `${tenth * 10} % judged${left}`;
+      // the scores so far, and how long it took
+      refresh();
     }
     told = tenth;
   };
@@ -91,6 +93,7 @@
     if (!answer?.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const focused = document.activeElement?.dataset?.action;
+    const kept = ["rate", "left"].map((name) => [name, root.querySelector(`[data-live="${name}"]`)?.textContent]);
     for (const part of root.querySelectorAll("[data-part]")) {
       const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
       if (other && !part.contains(document.querySelector("input:focus"))) part.replaceWith(other);
@@ -100,7 +103,11 @@
       const other = fresh.getElementById(plot.id);
       if (other) plot.dispatchEvent(new CustomEvent("figure", { detail: JSON.parse(other.dataset.figure) }));
     }
+    for (const [name, text] of kept) if (text) put(name, text);
     root.dataset.over = fresh.getElementById("run").dataset.over;
+    if (root.dataset.over === "yes") {
+      document.getElementById("told").textContent = `The run is ${root.querySelector('[data-live="state"]').textContent}.`;
+    }
     follow();
   };
 
