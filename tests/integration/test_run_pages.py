@@ -16,6 +16,9 @@ from crucible_infra.database.runs import challenges_of, update_run
 from crucible_infra.database.tables import completions
 from served import Served, served
 
+#: of a busy machine, whose sandbox opens slowly
+PATIENCE_SECONDS = 60.0
+
 #: of a challenge whose id needs escaping in HTML and in URLs
 ODD = "naïve & <odd>"
 
@@ -39,7 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def client(site: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.url) as opened:
+    with httpx.Client(base_url=site.url, timeout=PATIENCE_SECONDS) as opened:
         yield opened
 
 

@@ -14,7 +14,7 @@ from crucible_infra.database.verdicts import VerdictRow, insert_verdicts
 from served import Served, served
 
 #: a busy machine's patience
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="module")
