@@ -121,6 +121,14 @@ def test_the_server_tells_who_it_is(api: httpx.Client) -> None:
     assert {"humaneval", "starter"} <= {one["name"] for one in api.get("/datasets").json()}
 
 
+def test_what_is_large_is_packed_and_events_never_are(api: httpx.Client, server: Served) -> None:
+    asks = {"Accept-Encoding": "gzip"}
+    large = api.get(f"/runs/{server.filled.large}/verdicts", headers=asks)
+    assert large.headers["content-encoding"] == "gzip"
+    for path in ("/version", f"/runs/{server.filled.large}/events"):
+        assert "content-encoding" not in api.get(path, headers=asks).headers
+
+
 def test_an_artifact_is_put_looked_for_and_got_in_pieces(api: httpx.Client) -> None:
     content = b"\0weights" * 700_000
     digest = hashlib.sha256(content).hexdigest()
