@@ -6,6 +6,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,15 +42,16 @@ class Module:
         return (ast.get_docstring(self.tree) or "").partition("\n")[0]
 
 
-def modules() -> list[Module]:
-    """Every module that is shipped."""
+@cache
+def modules() -> tuple[Module, ...]:
+    """Every module that is shipped, parsed once for all tests of a process."""
     found = []
     for package in PACKAGES:
         for path in python_files(package):
             parts = path.relative_to(package.parent).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             found.append(Module(path, name, ast.parse(path.read_bytes(), str(path))))
-    return found
+    return tuple(found)
 
 
 def python_files(folder: Path) -> list[Path]:
@@ -64,7 +66,8 @@ def functions(tree: ast.AST) -> Iterator[Function]:
             yield node
 
 
-def imports(module: Module) -> set[str]:
+@cache
+def imports(module: Module) -> frozenset[str]:
     """Every module it names in an import, also inside functions; `from a import b` names a.b."""
     names: set[str] = set()
     for node in ast.walk(module.tree):
@@ -72,7 +75,7 @@ def imports(module: Module) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
 
 
 def is_inside(name: str, package: str) -> bool:

@@ -34,6 +34,7 @@ PAGES = (
     "/fine-tunes/{fine_tune}",
     "/fine-tunes/{fine_tune_running}",
     "/fine-tunes/{fine_tune_failed}",
+    "/costs",
     "/workers",
     "/login",
 )

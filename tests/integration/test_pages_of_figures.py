@@ -25,6 +25,7 @@ from served import Served
 PAGES = {
     "/compare?a={small}&b={large}": "p-value",
     "/compare?a={planned}&b={large}&k=7": "Cannot tell: of the first run",
+    "/costs": "Pareto line",
     "/sweeps": "6 finished",
     "/sweeps/{sweep}?k=10": "Cannot be told from it|a tie of|Best settings",
     "/sweeps/{router_sweep}": "fast|hybrid",

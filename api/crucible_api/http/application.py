@@ -32,6 +32,7 @@ from crucible_api.http.v1 import (
 from crucible_api.page import (
     compare_page,
     completion_page,
+    costs_page,
     diff_page,
     fine_tunes_page,
     grid_page,
@@ -79,6 +80,7 @@ _PAGES = (
     completion_page,
     diff_page,
     compare_page,
+    costs_page,
     sweeps_page,
     fine_tunes_page,
     workers_page,
