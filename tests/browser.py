@@ -193,11 +193,12 @@ def watch(page: Page, host: str = "127.0.0.1") -> Watched:
     return seen
 
 
-def serious_findings(page: Page) -> list[str]:
-    """What axe finds to be serious or critical, a line for every element."""
+def serious_findings(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe finds to be serious or critical, by all of its rules or these, a line an element."""
     # not as a script of the page, which its policy would refuse
     page.evaluate((install() / "axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{rule['impact']} {rule['id']}: {rule['help']}: {node['html'][:200]}"
         for rule in found["violations"]

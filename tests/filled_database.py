@@ -17,7 +17,8 @@ import msgspec
 from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database
 from crucible_infra.database.adapters import find_adapter
-from crucible_infra.database.fine_tunes import FineTuneRow, update_fine_tune
+from crucible_infra.database.fine_tunes import update_fine_tune
+from crucible_infra.fine_tune_rows import FineTuneRow
 from crucible_infra.owner import own_mark
 from crucible_tasks.challenges import Dataset, encode, open_dataset
 from crucible_tasks.fine_tuning import FineTuneState
@@ -126,8 +127,11 @@ def many_runs(database: Database, artifacts: ArtifactStore, count: int, n: int =
 
 
 def hostile_run(database: Database, artifacts: ArtifactStore) -> str:
-    """One finished run of `starter` whose answers and details are the hostile texts."""
-    plan = BenchmarkPlan(LARGE, open_dataset("starter"), Sampling(), 20, (1,), seed=9)
+    """One finished run whose answers and details are the hostile texts; its names are no better."""
+    hostile = "<img class=hostile src=x onerror=window.ran=1>"
+    model = replace(LARGE, spec=f"openai:http://gpu-2:8000/v1#{hostile}", name=hostile)
+    dataset = replace(open_dataset("starter"), name="<b class=hostile>starter")
+    plan = BenchmarkPlan(model, dataset, Sampling(), 20, (1,), seed=9)
     texts = iter(hostile_texts())
     sketch = Sketch(plan, 0.0, time.time(), said=lambda: next(texts))
     return write_run(database, artifacts, sketch, seed=9)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import uvicorn
 
 from crucible_api.fine_tunes import FineTunes
@@ -20,6 +21,7 @@ from crucible_api.runs import Runs
 from crucible_infra import settings
 from crucible_infra.artifacts import open_store
 from crucible_infra.database import open_database, upgrade
+from crucible_tasks import embedded
 from filled_database import Filled, fill
 
 #: a busy machine's patience with the server's start and end
@@ -42,27 +44,31 @@ def open_filled_services(directory: Path, url: str | None = None) -> Services:
     """The services over a new database, SQLite in this directory unless a URL is given."""
     chosen = url or f"sqlite:///{directory / 'crucible.db'}"
     upgrade(chosen)
-    values = {
-        "CRUCIBLE_HOME": str(directory),
-        "CRUCIBLE_DATABASE_URL": chosen,
-        "CRUCIBLE_ARTIFACTS_URL": str(directory / "artifacts"),
-    }
-    chosen_settings = settings.read(values)
+    chosen_settings = settings.read(_environment(directory, chosen))
     database = open_database(chosen)
     runs = Runs(database, open_store(chosen_settings.artifacts_url), send=lambda _: None)
     return Services(chosen_settings, runs, FineTunes(database, send=lambda _: None))
 
 
 @contextmanager
-def served(directory: Path, url: str | None = None) -> Iterator[Served]:
-    """A server in a thread of this process; nothing that is sent to a queue goes anywhere."""
+def served(directory: Path, url: str | None = None, *, works: bool = False) -> Iterator[Served]:
+    """A server in a thread of this process; nothing that is sent to a queue goes anywhere.
+
+    One that works has an embedded worker as well, which is asked what models there are.
+    """
     services = open_filled_services(directory, url)
-    try:
-        filled = fill(services.runs.database, services.runs.artifacts)
-        with answering(services) as address:
-            yield Served(address, services, filled)
-    finally:
-        services.runs.database.close()
+    database = services.runs.database
+    with ExitStack() as stack:
+        stack.callback(database.close)
+        filled = fill(database, services.runs.artifacts)
+        stack.enter_context(_at_home(_environment(directory, services.settings.database_url)))
+        if works:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            # what lies in the database is not done by itself
+            patch.setattr(embedded, "RECONCILE_SECONDS", 3600)
+            hands = embedded.embedded_worker(generation_threads=2, evaluation_slots=1)
+            stack.enter_context(hands)
+        yield Served(stack.enter_context(answering(services)), services, filled)
 
 
 @contextmanager
@@ -85,6 +91,25 @@ def answering(services: Services, rules: Rules = RULES) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(SECONDS)
+
+
+def _environment(directory: Path, url: str) -> dict[str, str]:
+    return {
+        "CRUCIBLE_HOME": str(directory),
+        "CRUCIBLE_DATABASE_URL": url,
+        "CRUCIBLE_ARTIFACTS_URL": str(directory / "artifacts"),
+    }
+
+
+@contextmanager
+def _at_home(environment: dict[str, str]) -> Iterator[None]:
+    """Let this process' settings be the server's, as where it runs alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings.current.cache_clear()
+        yield
+    settings.current.cache_clear()
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from crucible_infra.settings import current
 
 if TYPE_CHECKING:
-    from crucible_api.fine_tunes import FineTuneInfo, FineTunes
+    from crucible_api.fine_tune_reports import FineTuneInfo
+    from crucible_api.fine_tunes import FineTunes
     from crucible_tasks.proof import Proof
     from crucible_tasks.recipe import Recipe
 

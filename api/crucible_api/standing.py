@@ -187,12 +187,13 @@ def _gaps(attempts: Iterable[AttemptRow]) -> tuple[Gap, ...]:
 def scores(connection: Connection, run: RunRow) -> tuple[Score, ...]:
     """pass@k at every k of the run; what is not known yet says why."""
     if run.state in _SETTLED:
-        return tuple(_stored(row) for row in scores_of(connection, run.id, run.grader))
+        return tuple(stored_score(row) for row in scores_of(connection, run.id, run.grader))
     found = counts(connection, run)
     return tuple(score(found, k) for k in run.ks)
 
 
-def _stored(row: ScoreRow) -> Score:
+def stored_score(row: ScoreRow) -> Score:
+    """A score as it was stored; what is null there is not known."""
     return Score(
         row.k,
         _number(row.value),

@@ -88,6 +88,7 @@ KEYS = {
         Key("log_format", "CRUCIBLE_LOG_FORMAT", "log_format", choices=LOG_FORMATS),
         Key("metrics_port", "CRUCIBLE_METRICS_PORT", "metrics_port", int),
         Key("metrics_address", "CRUCIBLE_METRICS_ADDRESS", "metrics_address"),
+        Key("flower_url", "CRUCIBLE_FLOWER_URL", "flower_url"),
     )
 }
 

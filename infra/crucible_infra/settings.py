@@ -91,6 +91,8 @@ class Settings:
     metrics_port: int | None = None
     #: metrics ask for no password, so they stay on this host unless told otherwise
     metrics_address: str = _LOOPBACK
+    #: where a browser finds Flower; None links nothing
+    flower_url: str | None = None
     #: "off" judges every program anew
     verdict_cache: str = "on"
     #: the GPUs this process may use, as CUDA reads it; None is all of them
@@ -173,6 +175,10 @@ class Settings:
                 "CRUCIBLE_OUTAGE_SECONDS is not a number of seconds",
                 hint=f"like {_OUTAGE_SECONDS:g}; 0 waits for no server",
             )
+        if self.flower_url is not None and not self.flower_url.startswith(("http://", "https://")):
+            raise InvalidInput(
+                "CRUCIBLE_FLOWER_URL is no address of a page", hint="like http://queue:5555/"
+            )
         if self.metrics_port is not None and not 0 <= self.metrics_port <= _LARGEST_PORT:
             raise InvalidInput(
                 "CRUCIBLE_METRICS_PORT is not a port", hint="like 9464; 0 takes any free one"
@@ -223,6 +229,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         flaw=unread,
         metrics_port=_port(environment.get("CRUCIBLE_METRICS_PORT")),
         metrics_address=environment.get("CRUCIBLE_METRICS_ADDRESS") or _LOOPBACK,
+        flower_url=environment.get("CRUCIBLE_FLOWER_URL") or None,
         verdict_cache=environment.get("CRUCIBLE_VERDICT_CACHE") or "on",
         cuda_visible_devices=environment.get("CUDA_VISIBLE_DEVICES"),
         **_of_the_door(environment),

@@ -255,6 +255,13 @@ def write_recipe(recipe: Recipe) -> str:
     return "\n".join(blocks)
 
 
+def explained(recipe: Recipe) -> tuple[tuple[str, str, str], ...]:
+    """Of every key its name, what it is here, and why it has its default."""
+    return tuple(
+        (key.name, _word(getattr(recipe, key.name)), key.metadata["why"]) for key in fields(Recipe)
+    )
+
+
 def _check_together(recipe: Recipe, file: FlatFile) -> None:
     if recipe.micro_batch is not None and recipe.batch % recipe.micro_batch:
         at = file.lines["micro_batch"]

@@ -84,6 +84,14 @@ def gone(kinds: Sequence[str] = QUEUES) -> tuple[str, ...]:
     return tuple(name for name, line in _read(kinds) if line is None)
 
 
+def waiting(queues: Sequence[str]) -> dict[str, int]:
+    """How many messages wait in each of these queues, those not counted that a worker holds."""
+    pipe = redis_client().pipeline()
+    for queue in queues:
+        pipe.llen(queue)
+    return dict(zip(queues, pipe.execute(), strict=True))
+
+
 def members(kinds: Sequence[str] = QUEUES, client: Any = None) -> tuple[str, ...]:
     """The names of all workers of these kinds, present or gone."""
     pipe = (client or redis_client()).pipeline()

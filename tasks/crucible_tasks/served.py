@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from crucible_infra import log, settings
@@ -66,6 +66,11 @@ def present() -> tuple[roster.Line, ...]:
 def gone() -> tuple[str, ...]:
     """The names of the workers that have fallen silent. Raises BrokerUnavailable."""
     return _answer(roster.gone)
+
+
+def waiting(queues: Sequence[str]) -> dict[str, int]:
+    """How many messages wait in each of these queues. Raises BrokerUnavailable."""
+    return _answer(lambda: roster.waiting(queues))
 
 
 def _answer(question: Callable[[], Answer]) -> Answer:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from crucible_api.fine_tune_reports import FineTuneInfo
     from crucible_api.proof import PartFound
     from crucible_api.run_service import RunService
-    from crucible_tasks.fine_tuning import AdapterRecord
     from crucible_tasks.proof import Proof
 
 COLUMNS = (
@@ -44,6 +43,7 @@ def conclude(info: FineTuneInfo, voice: Voice, *, is_mine: bool = True) -> None:
 def show(runs: RunService, info: FineTuneInfo, proof: Proof | None, voice: Voice) -> None:
     """Print what is known by now."""
     from crucible_api import proof as proofs
+    from crucible_api.fine_tune_report import overlaps, proof_standing
 
     found = () if proof is None else tuple(proofs.found(runs, proof))
     if voice.is_json:
@@ -52,7 +52,7 @@ def show(runs: RunService, info: FineTuneInfo, proof: Proof | None, voice: Voice
     if found:
         voice.table(COLUMNS, [_row(one, proof.n if proof else 1) for one in found])
         voice.answer("")
-    lines = (_words(info, found), *_overlaps(found), proving.standing(info, proof))
+    lines = (_words(info, found), *overlaps(found), proof_standing(runs, info, proof))
     voice.answer("\n".join(line for line in lines if line))
 
 
@@ -60,9 +60,10 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
     """A fine-tune as one object for programs."""
     from dataclasses import asdict
 
+    from crucible_api.fine_tune_report import record_of
     from crucible_tasks.perplexity import perplexity_change
 
-    row, adapter, record = info.row, info.adapter, _record(info)
+    row, adapter, record = info.row, info.adapter, record_of(info)
     change = None if record is None else perplexity_change(record.held_out_files)
     return {
         "fine_tune": row.id,
@@ -100,47 +101,14 @@ def as_object(info: FineTuneInfo, found: Sequence[PartFound]) -> dict[str, Any]:
     }
 
 
-def _overlaps(found: Sequence[PartFound]) -> list[str]:
-    """What the new model has seen of what it answers."""
-    from crucible_tasks.registered import overlap_sentence
-
-    return [
-        overlap_sentence(one.part.shared, one.comparison.challenges, one.part.name)
-        for one in found
-        if one.part.shared is not None
-    ]
-
-
 def _words(info: FineTuneInfo, found: Sequence[PartFound]) -> str:
     from crucible_api import proof as proofs
+    from crucible_api.fine_tune_report import held_out
 
-    lines = [_held_out(info)]
+    lines = [held_out(info)]
     if found:
         lines.append(proofs.answer(found, info.row.name))
     return "\n".join(line for line in lines if line)
-
-
-def _held_out(info: FineTuneInfo) -> str:
-    from crucible_tasks.perplexity import perplexity_change
-
-    record = _record(info)
-    if record is None:
-        return ""
-    if record.perplexity is None or record.perplexity_before is None:
-        return "nothing was held out, so nothing tells how well it predicts files it has not seen"
-    found = perplexity_change(record.held_out_files)
-    return (
-        f"files it has not seen: perplexity {record.perplexity_before:.2f} before, "
-        f"{record.perplexity:.2f} after" + (f"; {found.sentence}" if found else "")
-    )
-
-
-def _record(info: FineTuneInfo) -> AdapterRecord | None:
-    import msgspec
-
-    from crucible_tasks.fine_tuning import AdapterRecord
-
-    return None if info.adapter is None else msgspec.convert(info.adapter.record, AdapterRecord)
 
 
 def _row(one: PartFound, n: int) -> list[str]:

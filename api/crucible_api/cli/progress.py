@@ -13,8 +13,8 @@ from typing import Any, Self, TextIO, cast
 import click
 
 from crucible_api.cli.output import Voice, duration
-from crucible_api.cli.pace import Pace
 from crucible_api.cli.status_line import StatusLine
+from crucible_api.pace import Pace
 
 #: where nothing overwrites itself, a log should stay readable
 LINE_EVERY_SHARE = 0.1

@@ -43,22 +43,5 @@ def prove(info: FineTuneInfo, proof: Proof, voice: Voice, *, is_mine: bool) -> N
         raise
 
 
-def standing(info: FineTuneInfo, proof: Proof | None) -> str:
-    """What is still to come of a proof, in a line; empty where nothing is."""
-    from crucible_api.run_service import open_runs
-
-    if proof is None or not proof.run_ids:
-        return ""
-    if info.adapter is None:
-        return "the proof begins when the training has ended"
-    runs = open_runs(current())
-    all_of_it = [runs.progress(run_id) for run_id in proof.run_ids]
-    if all(one.state == "finished" for one in all_of_it):
-        return ""
-    judged, planned = (sum(getattr(o, name) for o in all_of_it) for name in ("judged", "planned"))
-    states = ", ".join(dict.fromkeys(str(one.state) for one in all_of_it))
-    return f"the proof: {judged} of {planned} answers judged; its runs are {states}"
-
-
 def _is_finished(runs: RunService, run_id: str) -> bool:
     return runs.progress(run_id).state == "finished"

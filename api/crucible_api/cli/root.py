@@ -18,6 +18,7 @@ COMMANDS = (
     ),
     Listed("evaluate", "judge completions you already have", f"{_HERE}.evaluate"),
     Listed("compare", "is run B better than run A on the same challenges?", f"{_HERE}.compare"),
+    Listed("report", "runs as one file to mail, or for a pull request", f"{_HERE}.report_file"),
     Listed("fine-tune", "train a model on a source tree, prove the gain", f"{_HERE}.fine_tune"),
     Listed("fine-tunes", "list, show, follow, stop, resume", f"{_HERE}.fine_tunes"),
     Listed("demo", "all of it with a toy, on this host, within minutes", f"{_HERE}.demo"),

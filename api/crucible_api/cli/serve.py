@@ -29,9 +29,6 @@ _NAMES = ("localhost", _LOOPBACK, "[::1]")
 #: seconds that a request under way, which may wait for a worker, can hold the end of the process
 _LAST_SECONDS = 8.0
 
-#: what the process ends with then: as if by SIGTERM
-_HELD_UP = 143
-
 EPILOG = """\b
 Examples:
   crucible serve
@@ -127,8 +124,8 @@ def _rules(address: str, names: Sequence[str], token_file: Path | None, *, is_op
     return Rules(hosts, lambda text: is_among(given, text) or tokens.is_good(text))
 
 
-def _end_in_time() -> None:
-    """End the process, whatever a request still waits for."""
-    timer = threading.Timer(_LAST_SECONDS, os._exit, (_HELD_UP,))
+def _end_in_time(number: int) -> None:
+    """End the process as the signal would, whatever a request still waits for."""
+    timer = threading.Timer(_LAST_SECONDS, os._exit, (128 + number,))
     timer.daemon = True
     timer.start()

@@ -29,7 +29,19 @@ from crucible_api.http.v1 import (
     version,
     workers,
 )
-from crucible_api.page import runs_page
+from crucible_api.page import (
+    compare_page,
+    completion_page,
+    diff_page,
+    fine_tunes_page,
+    grid_page,
+    leaderboard_page,
+    run_page,
+    runs_page,
+    sweeps_page,
+    workers_page,
+)
+from crucible_api.page.plots import plotly_js
 from crucible_api.page.rendering import STATIC
 
 #: where version 1 of the API begins
@@ -59,6 +71,20 @@ _MODULES = (
     version,
 )
 
+_PAGES = (
+    leaderboard_page,
+    runs_page,
+    run_page,
+    grid_page,
+    completion_page,
+    diff_page,
+    compare_page,
+    sweeps_page,
+    fine_tunes_page,
+    workers_page,
+    plotly_js,
+)
+
 
 def build(services: Services, rules: Rules) -> FastAPI:
     """The application over these services, for whoever the rules let in."""
@@ -75,7 +101,7 @@ def build(services: Services, rules: Rules) -> FastAPI:
     handle_problems(application)
     for module in _MODULES:
         application.include_router(module.router, prefix=PREFIX)
-    for page in (runs_page,):
+    for page in _PAGES:
         application.include_router(page.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     application.include_router(login_router(rules))

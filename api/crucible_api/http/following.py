@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import anyio
 import anyio.to_thread
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crucible_api.http import wire
 from crucible_infra import log
@@ -180,8 +181,8 @@ class Following:
 
         try:
             cost, seen = await anyio.to_thread.run_sync(timed, limiter=self._limiter)
-        except CrucibleError as error:
-            log.warning("cannot look", problem=error.message)
+        except (CrucibleError, PoolTimeout) as error:
+            log.warning("cannot look", problem=str(error))
             return self._rest, None
         return min(max(self._look_every, cost / _LOOKING_SHARE), self._rest), seen
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 import uvicorn
 
@@ -53,16 +55,16 @@ def serve(
     bound: Bound,
     services: Services,
     rules: Rules,
-    on_stop: Callable[[], object] = lambda: None,
+    on_stop: Callable[[int], object] = lambda _: None,
 ) -> None:
     """Answer until a signal ends the process' patience; raises KeyboardInterrupt then."""
     make_server(services, rules, on_stop).run(sockets=[bound.socket])
 
 
 def make_server(
-    services: Services, rules: Rules, on_stop: Callable[[], object] = lambda: None
+    services: Services, rules: Rules, on_stop: Callable[[int], object] = lambda _: None
 ) -> uvicorn.Server:
-    """The server, not running yet; `on_stop` is told when it begins to end."""
+    """The server, not running yet; `on_stop` is told the signal when it begins to end."""
     config = uvicorn.Config(
         build(services, rules),
         # our log tells what fails, in our form
@@ -80,15 +82,21 @@ class _Server(uvicorn.Server):
     """Lets followers go when it stops, who would else stay as long as they may."""
 
     def __init__(
-        self, config: uvicorn.Config, services: Services, on_stop: Callable[[], object]
+        self, config: uvicorn.Config, services: Services, on_stop: Callable[[int], object]
     ) -> None:
         super().__init__(config)
         self._services = services
         self._on_stop = on_stop
+        self._signal: int = signal.SIGTERM
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._signal = sig
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""
-        self._on_stop()
+        self._on_stop(self._signal)
         self._services.turns.close()
         self._services.following.close()
         await super().shutdown(sockets)

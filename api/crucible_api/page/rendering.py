@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from functools import cache
@@ -12,7 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
+from crucible_api.grid import LETTERS
+from crucible_api.page.visible import visible
 from crucible_tasks.scores import Score
+from crucible_tasks.verdict import Outcome
 
 _HERE = Path(__file__).parent
 
@@ -55,6 +59,12 @@ def environment() -> Environment:
         ago=ago,
         moment=moment,
         grouped=grouped,
+        share=share,
+        words=words,
+        letter=letter,
+        visible=visible,
+        sentence=sentence,
+        manifest=manifest,
     )
     return made
 
@@ -63,6 +73,21 @@ def percent(fraction: float | None) -> str:
     """A fraction as tables show it: 35.4 %; a dash where it is not known."""
     unknown = fraction is None or math.isnan(fraction)
     return _UNKNOWN if unknown else f"{(fraction or 0.0) * 100:.1f} %"
+
+
+def share(fraction: float) -> str:
+    """A share rounded down, so that 100 % is all of it: 99.9 %."""
+    return f"{int(fraction * 1000) / 10:g} %"
+
+
+def words(name: str) -> str:
+    """A name of ours as people write it: timed out."""
+    return str(name).replace("_", " ")
+
+
+def letter(outcome: str) -> str:
+    """What an outcome is told by where there is room for one character."""
+    return LETTERS[Outcome(outcome)]
 
 
 def interval(score: Score) -> str:
@@ -100,3 +125,13 @@ def moment(seconds: float | None) -> str:
 def grouped(number: float) -> str:
     """A whole number with its thousands apart: 32,800."""
     return f"{number:,.0f}"
+
+
+def sentence(text: str) -> str:
+    """A line of a command's answer as a sentence: with a capital, and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def manifest(found: dict[str, Any]) -> str:
+    """A run's manifest as text."""
+    return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)

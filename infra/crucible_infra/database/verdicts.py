@@ -100,6 +100,38 @@ def passed_by_place(connection: Connection, run: RunRow) -> dict[tuple[str, int]
     return {(row[0], row[1]): row[2] == "passed" for row in connection.execute(query)}
 
 
+def outcomes_by_place(connection: Connection, run: RunRow) -> tuple[tuple[str, int, str], ...]:
+    """Challenge, index and outcome of every judged completion of a run, in no order."""
+    query = select(verdicts.c.task_id, verdicts.c.index, verdicts.c.outcome).where(
+        verdicts.c.run_id == run.id, verdicts.c.grader == run.grader
+    )
+    return tuple((row[0], row[1], row[2]) for row in connection.execute(query))
+
+
+def outcomes_of_challenge(connection: Connection, run: RunRow, task_id: str) -> dict[int, str]:
+    """The outcomes of one challenge's completions, by their indices."""
+    query = select(verdicts.c.index, verdicts.c.outcome).where(
+        verdicts.c.run_id == run.id,
+        verdicts.c.task_id == task_id,
+        verdicts.c.grader == run.grader,
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def find_verdict(
+    connection: Connection, run: RunRow, task_id: str, index: int
+) -> VerdictRow | None:
+    """The verdict on one completion by the run's grader."""
+    query = select(verdicts).where(
+        verdicts.c.run_id == run.id,
+        verdicts.c.task_id == task_id,
+        verdicts.c.grader == run.grader,
+        verdicts.c.index == index,
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else VerdictRow(**row)
+
+
 def isolations_of(connection: Connection, run: RunRow) -> frozenset[str | None]:
     """What kept the judged programs of a run from the host; None where it was not told."""
     query = select(verdicts.c.isolation).where(

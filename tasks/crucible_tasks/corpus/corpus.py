@@ -120,6 +120,15 @@ def decode(data: bytes) -> Corpus:
     )
 
 
+def decode_report(data: bytes) -> CorpusReport:
+    """Only the report of what `encode` wrote. Raises FormatError."""
+    first = data.partition(b"\n")[0]
+    _check_version(first)
+    head = _decoded(1, first).corpus
+    assert head is not None
+    return head.report
+
+
 def _lines(corpus: Corpus) -> Iterator[_Line]:
     yield _Line(corpus=_Head(FORMAT, corpus.origin, corpus.report))
     for document in corpus.documents:

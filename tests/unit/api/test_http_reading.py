@@ -17,7 +17,7 @@ from crucible_api.http import wire
 from crucible_api.http.forms import Compared, Version
 from crucible_api.http.wire import Problem
 from crucible_api.reports import Progress, RunSummary
-from crucible_api.sweeps import Selected, SweepSummary
+from crucible_api.sweep_reports import Selected, SweepSummary
 from crucible_tasks.planning import RunState
 from served import Served
 
@@ -119,6 +119,14 @@ def test_the_server_tells_who_it_is(api: httpx.Client) -> None:
     (worker,) = api.get("/workers").json()
     assert worker["name"] == "embedded"
     assert {"humaneval", "starter"} <= {one["name"] for one in api.get("/datasets").json()}
+
+
+def test_what_is_large_is_packed_and_events_never_are(api: httpx.Client, server: Served) -> None:
+    asks = {"Accept-Encoding": "gzip"}
+    large = api.get(f"/runs/{server.filled.large}/verdicts", headers=asks)
+    assert large.headers["content-encoding"] == "gzip"
+    for path in ("/version", f"/runs/{server.filled.large}/events"):
+        assert "content-encoding" not in api.get(path, headers=asks).headers
 
 
 def test_an_artifact_is_put_looked_for_and_got_in_pieces(api: httpx.Client) -> None:

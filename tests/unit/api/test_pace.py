@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crucible_api.cli.pace import MIN_JUDGED, MIN_SECONDS, WINDOW_SECONDS, Pace
+from crucible_api.pace import MIN_JUDGED, MIN_SECONDS, WINDOW_SECONDS, Pace
 
 
 def _fed(*looks: tuple[float, int]) -> Pace:
