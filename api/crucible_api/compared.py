@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from crucible_api.differences import differences
 from crucible_api.reports import RunSummary
 from crucible_api.run_labels import labels
+from crucible_api.run_service import RunService
 from crucible_api.runs import Runs
 from crucible_tasks.comparison import Comparison, compare
 from crucible_tasks.scores import Counts, Score, score
@@ -39,7 +40,7 @@ class Compared:
         return self.found.describe(self.a.label, self.b.label)
 
 
-def compared(runs: Runs, a: str, b: str, k: int) -> Compared:
+def compared(runs: RunService | Runs, a: str, b: str, k: int) -> Compared:
     """Compare pass@k of two runs, by their whole ids. Raises RunNotFound."""
     summaries = runs.summary(a), runs.summary(b)
     # a run beside itself has one name twice

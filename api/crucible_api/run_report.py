@@ -14,9 +14,8 @@ from crucible_api.compared import Compared, compared
 from crucible_api.pass_curve import PassCurve, pass_curve
 from crucible_api.reports import RunSummary
 from crucible_api.run_labels import labels
-from crucible_api.runs import Runs
+from crucible_api.run_service import RunService
 from crucible_api.sweep_reports import Selected, SweepSummary
-from crucible_api.sweeps import sweep_summary
 from crucible_tasks.planning import RunState
 from crucible_tasks.scores import Counts
 from crucible_tasks.verdict import Outcome
@@ -92,7 +91,7 @@ class RunReport:
         return tuple((task_id, tuple(of_one.get(task_id) for of_one in found)) for task_id in ids)
 
 
-def run_report(runs: Runs, selected: Sequence[Selected]) -> RunReport:
+def run_report(runs: RunService, selected: Sequence[Selected]) -> RunReport:
     """Everything that is known by now about the runs a user means."""
     ids = list(dict.fromkeys(run.id for one in selected for run in one.runs))
     summaries = [runs.summary(run_id) for run_id in ids]
@@ -105,7 +104,7 @@ def run_report(runs: Runs, selected: Sequence[Selected]) -> RunReport:
     smallest = min(k for one in summaries for k in one.run.ks)
     return RunReport(
         found,
-        None if sweep_id is None else sweep_summary(runs, sweep_id, smallest),
+        None if sweep_id is None else runs.sweep_summary(sweep_id, smallest),
         compared(runs, ids[0], ids[1], smallest) if len(ids) == 2 else None,
     )
 

@@ -45,7 +45,6 @@ report says so. {selection.HELP}
 )
 @click.option("--force", "is_forced", is_flag=True, help="Replace the file if it exists.")
 @options.speaking
-@options.on_this_host
 def command(
     voice: Voice,
     *,
@@ -57,7 +56,7 @@ def command(
 ) -> None:
     """Write what is known about runs or a sweep into one file."""
     from crucible_api.run_report import run_report
-    from crucible_api.runs import open_runs
+    from crucible_api.run_service import open_runs
 
     target = output or (files.STDOUT if is_markdown else DEFAULT)
     files.check_writable(target, is_forced=is_forced, is_json=voice.is_json)
