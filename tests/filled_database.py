@@ -17,7 +17,8 @@ import msgspec
 from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database
 from crucible_infra.database.adapters import find_adapter
-from crucible_infra.database.fine_tunes import FineTuneRow, update_fine_tune
+from crucible_infra.database.fine_tunes import update_fine_tune
+from crucible_infra.fine_tune_rows import FineTuneRow
 from crucible_infra.owner import own_mark
 from crucible_tasks.challenges import Dataset, encode, open_dataset
 from crucible_tasks.fine_tuning import FineTuneState

@@ -12,13 +12,9 @@ import msgspec
 
 from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database
-from crucible_infra.database.adapters import AdapterRow, insert_adapter
-from crucible_infra.database.fine_tunes import (
-    FineTuneRow,
-    StepRow,
-    insert_fine_tune,
-    store_steps,
-)
+from crucible_infra.database.adapters import insert_adapter
+from crucible_infra.database.fine_tunes import insert_fine_tune, store_steps
+from crucible_infra.fine_tune_rows import AdapterRow, FineTuneRow, StepRow
 from crucible_tasks.corpus.corpus import Corpus, Document, Pair, Part, encode
 from crucible_tasks.corpus.report import (
     CorpusReport,

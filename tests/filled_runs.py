@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 from crucible_api.planned_rows import PlannedRows, benchmark_rows
 from crucible_infra.artifacts import ArtifactStore
 from crucible_infra.database import Database
-from crucible_infra.database.attempts import AttemptRow, Stage, store_attempts
+from crucible_infra.database.attempts import AttemptRow, store_attempts
 from crucible_infra.database.completions import CompletionRow, insert_completions
 from crucible_infra.database.draws import DrawRow, insert_draws
 from crucible_infra.database.runs import ChallengeRow, RunRow, insert_run
 from crucible_infra.database.verdicts import VerdictRow, insert_verdicts
+from crucible_infra.stage import Stage
 from crucible_tasks.challenge import Challenge
 from crucible_tasks.challenges import encode
 from crucible_tasks.planning import BenchmarkPlan, RunState, new_id

@@ -9,7 +9,8 @@ import msgspec
 
 from crucible_api import proof as proofs
 from crucible_api.fine_tune_conclusion import held_out, overlaps, proof_standing, record_of
-from crucible_api.fine_tunes import FineTuneInfo, FineTunes
+from crucible_api.fine_tune_reports import FineTuneInfo
+from crucible_api.fine_tunes import FineTunes
 from crucible_api.proof import PartFound
 from crucible_api.proof_runs import proof_of
 from crucible_api.runs import Runs

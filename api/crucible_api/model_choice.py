@@ -157,7 +157,8 @@ def registered_spec(spec: str) -> str | None:
         return None
     if not is_there:
         return None
-    from crucible_api.fine_tunes import open_fine_tunes, registered_model, spec_of
+    from crucible_api.fine_tune_reports import spec_of
+    from crucible_api.fine_tunes import open_fine_tunes, registered_model
 
     fine_tunes = open_fine_tunes(current())
     adapter = registered_model(fine_tunes.database, wanted.name)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from crucible_api import standing
-from crucible_api.fine_tunes import FineTuneInfo, FineTunes, infos
+from crucible_api.fine_tune_reports import FineTuneInfo
+from crucible_api.fine_tunes import FineTunes, infos
 from crucible_api.reports import RunInfo, VerdictRow
 from crucible_api.runs import Runs, found_run
-from crucible_api.sweeps import SweepInfo, sweep_info
+from crucible_api.sweep_reports import SweepInfo
+from crucible_api.sweeps import sweep_info
 from crucible_infra.database.completions import CompletionRow
 from crucible_infra.database.counts import challenge_totals
 from crucible_infra.database.pages import (

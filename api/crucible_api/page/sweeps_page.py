@@ -17,7 +17,8 @@ from crucible_api.page.rendering import render
 from crucible_api.quality_cost import cost_points
 from crucible_api.run_labels import labels
 from crucible_api.runs import Runs
-from crucible_api.sweeps import SweepRun, SweepSummary, find_sweep, list_sweeps, sweep_summary
+from crucible_api.sweep_reports import SweepRun, SweepSummary
+from crucible_api.sweeps import find_sweep, list_sweeps, sweep_summary
 from crucible_tasks.planning import RunState
 
 router = APIRouter(include_in_schema=False)

@@ -9,7 +9,7 @@ import pytest
 
 from crucible_api.page.plots.figure import Figure, Table, layout, number, plain
 from crucible_api.page.plots.training import thinned, training_figures
-from crucible_infra.database.fine_tunes import StepRow
+from crucible_infra.fine_tune_rows import StepRow
 
 
 def _step(step: int, held_out: float | None = None) -> StepRow:

@@ -17,7 +17,7 @@ from crucible_api.http import wire
 from crucible_api.http.forms import Compared, Version
 from crucible_api.http.wire import Problem
 from crucible_api.reports import Progress, RunSummary
-from crucible_api.sweeps import Selected, SweepSummary
+from crucible_api.sweep_reports import Selected, SweepSummary
 from crucible_tasks.planning import RunState
 from served import Served
 

@@ -17,7 +17,8 @@ from crucible_api.fine_tune_checks import (
     demand_workers,
     require_trainer,
 )
-from crucible_api.fine_tunes import FineTunePlan, throw_away
+from crucible_api.fine_tune_reports import FineTunePlan
+from crucible_api.fine_tunes import throw_away
 from crucible_api.http.allowed import check_model, check_weights
 from crucible_api.http.forms import Altered, BegunFineTune, FineTuneForm
 from crucible_api.http.paging import Name

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from crucible_api.http.paging import Name
 from crucible_api.http.routes import api_router
 from crucible_api.http.services import Serving
-from crucible_api.sweeps import Selected, select
+from crucible_api.sweep_reports import Selected
+from crucible_api.sweeps import select
 
 router = api_router("selections", HTTPStatus.NOT_FOUND)
 

@@ -12,7 +12,8 @@ from crucible_api.http.routes import api_router
 from crucible_api.http.services import Serving
 from crucible_api.http.wire import Page
 from crucible_api.run_pages import page_of_sweeps
-from crucible_api.sweeps import SweepInfo, SweepSummary, find_sweep, sweep_summary
+from crucible_api.sweep_reports import SweepInfo, SweepSummary
+from crucible_api.sweeps import find_sweep, sweep_summary
 
 router = api_router("sweeps", HTTPStatus.NOT_FOUND)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from crucible_api.page.plots.figure import Figure, Table, layout, number, plain, score_text
-from crucible_api.sweeps import SweepRun
+from crucible_api.sweep_reports import SweepRun
 from crucible_tasks.scores import Score
 
 #: rows that fit the middle height
