@@ -212,11 +212,11 @@ def _host_bytes() -> Iterator[int]:
 def _head_bytes(config: Any, device: torch.device, *, is_half: bool) -> int:
     """Of a token in a tile of TRL's head, when its gradient is made; float32 is added up in."""
     number = 2 if is_half else 4
-    gradient = 4 * config.hidden_size
+    gradient = 4 * int(config.hidden_size)
     if device.type == "cuda":
         return _TILE_WORDS * number + gradient
     # memory of the host is taken when it is written to, and torch's copies are of what is there
-    words = min(_TILE_WORDS, config.vocab_size)
+    words = min(_TILE_WORDS, int(config.vocab_size))
     return words * (number + 4 * _TILE_COPIES) + gradient
 
 
