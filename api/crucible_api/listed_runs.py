@@ -15,7 +15,7 @@ from crucible_infra.database.run_search import Place, RunSearch, datasets_of_run
 from crucible_infra.database.runs import RunRow
 from crucible_infra.database.scores import stored_scores
 from crucible_infra.errors import InvalidInput
-from crucible_tasks.planning import RunState
+from crucible_tasks.planning import RunKind, RunState
 from crucible_tasks.scores import Score
 
 #: stored as these, whatever became of their process; there are never many
@@ -94,14 +94,12 @@ def _listed(connection: Connection, rows: Sequence[RunRow]) -> tuple[ListedRun, 
     for row in rows:
         info = standing.run_info(row, totals.get(row.id, 0))
         of_run = tuple(standing.stored_score(one) for one in scores.get(row.id, ()))
-        if info.state is RunState.FINISHED:
+        if info.state is RunState.FINISHED and info.kind is RunKind.BENCHMARK:
             # its plan says it without counting
-            found.append(
-                ListedRun(info, info.challenges * info.n, info.challenges * info.n, of_run)
-            )
+            planned = judged = info.challenges * info.n
         else:
-            planned = run_count(connection, row.id).planned
-            found.append(ListedRun(info, planned, judged_count(connection, row), of_run))
+            planned, judged = run_count(connection, row.id).planned, judged_count(connection, row)
+        found.append(ListedRun(info, planned, judged, of_run))
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import pytest
@@ -43,20 +44,26 @@ PAGES = (
 NARROW = (375, 640)
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_hinders_nobody_and_asks_nobody_else(
-    chromium: Browser, server: Served, path: str
-) -> None:
+@pytest.fixture(scope="module")
+def tab(chromium: Browser) -> Iterator[Page]:
+    """One for all pages: it reads a script once."""
     with browser.opened(chromium) as page:
-        seen = browser.watch(page)
-        answer = page.goto(server.url + path.format(**asdict(server.filled)))
+        yield page
 
-        assert answer is not None
-        assert answer.status == 200
-        assert browser.serious_findings(page) == []
-        assert _found_in_the_dark(page) == []
-        assert [line for width in NARROW for line in _wider(page, width)] == []
-        assert (seen.errors, seen.foreign) == ([], [])
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_hinders_nobody_and_asks_nobody_else(tab: Page, server: Served, path: str) -> None:
+    tab.emulate_media(color_scheme="light")
+    tab.set_viewport_size({"width": browser.WIDTHS[-1], "height": 800})
+    seen = browser.watch(tab)
+    answer = tab.goto(server.url + path.format(**asdict(server.filled)))
+
+    assert answer is not None
+    assert answer.status == 200
+    assert browser.serious_findings(tab) == []
+    assert _found_in_the_dark(tab) == []
+    assert [line for width in NARROW for line in _wider(tab, width)] == []
+    assert (seen.errors, seen.foreign) == ([], [])
 
 
 def _found_in_the_dark(page: Page) -> list[str]:
