@@ -22,6 +22,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from crucible_tasks.challenges import encode
+from filled_questions import shop
+from served import Served
+
 PREFIX = "/api/v1"
 
 DOCUMENT = f"{PREFIX}/openapi.json"
@@ -69,14 +73,15 @@ class Known:
     queries: Mapping[str, Mapping[str, str]]
 
 
-def ask(url: str, examples: int, known: Known) -> Iterator[Asked]:
-    """Ask every operation this many questions."""
-    schema = schemathesis.openapi.from_url(url + DOCUMENT)
+def ask(server: Served, examples: int) -> Iterator[Asked]:
+    """Ask every operation of a server that works this many questions."""
+    schema = schemathesis.openapi.from_url(server.url + DOCUMENT)
+    known = _known(server)
     with requests.Session() as session:
         for found in schema.get_all_operations():
             assert isinstance(found, Ok)
             operation = found.ok()
-            asker = _Asker(operation, _questions(operation, known), url, session)
+            asker = _Asker(operation, _questions(operation, known), server.url, session)
             yield asker.ask(examples)
 
 
@@ -122,6 +127,27 @@ class _Asker:
 
     def _note(self, case: Question, problem: str) -> None:
         self.problems[f"{problem}: {case.as_curl_command()}"[:_LONGEST]] = None
+
+
+def _known(server: Served) -> Known:
+    filled = server.filled
+    artifact = server.services.runs.artifacts.put(encode(shop()))
+    return Known(
+        names={
+            # what others set off again has no end of events
+            "/runs/{run_id}/events": (filled.toy,),
+            "/runs": tuple(one for one in filled.runs if one != filled.toy),
+            "/sweeps": (filled.sweep, filled.router_sweep),
+            "/selections": (filled.sweep, filled.large),
+            "/fine-tunes/{fine_tune_id}/events": (filled.fine_tune,),
+            "/fine-tunes": (filled.fine_tune, filled.fine_tune_running, filled.fine_tune_failed),
+            "/artifacts": (artifact,),
+        },
+        queries={
+            "/comparisons": {"a": filled.large, "b": filled.small},
+            "/models/described": {"spec": "nano"},
+        },
+    )
 
 
 def _questions(operation: Operation, known: Known) -> st.SearchStrategy[Question]:

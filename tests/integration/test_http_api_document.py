@@ -1,4 +1,7 @@
-"""The API does what its published document says, whatever it is asked."""
+"""The API does what its published document says, whatever it is asked.
+
+`tests/performance/api_document.py` asks more.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from collections.abc import Iterator
 import pytest
 
 import api_questions
-from api_questions import Known
-from crucible_tasks.challenges import encode
-from filled_questions import shop
 from served import Served, served
 
 #: for each operation
@@ -33,32 +33,11 @@ def working_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
         yield running
 
 
-def known(server: Served) -> Known:
-    filled = server.filled
-    artifact = server.services.runs.artifacts.put(encode(shop()))
-    return Known(
-        names={
-            # what others set off again has no end of events
-            "/runs/{run_id}/events": (filled.toy,),
-            "/runs": tuple(one for one in filled.runs if one != filled.toy),
-            "/sweeps": (filled.sweep, filled.router_sweep),
-            "/selections": (filled.sweep, filled.large),
-            "/fine-tunes/{fine_tune_id}/events": (filled.fine_tune,),
-            "/fine-tunes": (filled.fine_tune, filled.fine_tune_running, filled.fine_tune_failed),
-            "/artifacts": (artifact,),
-        },
-        queries={
-            "/comparisons": {"a": filled.large, "b": filled.small},
-            "/models/described": {"spec": "nano"},
-        },
-    )
-
-
 @pytest.mark.timeout(300)
 def test_no_operation_fails_or_answers_what_its_document_does_not_say(
     working_server: Served,
 ) -> None:
-    asked = list(api_questions.ask(working_server.url, QUESTIONS, known(working_server)))
+    asked = list(api_questions.ask(working_server, QUESTIONS))
 
     assert [problem for one in asked for problem in one.problems] == []
     assert {one.operation for one in asked if 200 in one.statuses} >= ANSWERED
