@@ -44,6 +44,9 @@ the other; what it leaves undone at its end is interrupted, and crucible runs re
 Beyond loopback everybody needs a token of crucible token create, and whoever has one may do what
 you may with crucible here: ask any model server, run models' programs in the sandbox, train.
 Tokens are readable on the way: beyond a network you trust, put a proxy with TLS before it.
+
+Ctrl-C and SIGTERM end it within seconds, with exit code 130 and 143; a port that is taken, or a
+token that is missing, is 2.
 """
 
 

@@ -60,6 +60,8 @@ def test_a_run_begins_when_the_one_before_is_over(runs: Runs, turns: Turns) -> N
     first, second, third = mine = [_plan(runs) for _ in range(3)]
     turns.add([Turn(one) for one in mine])
     _await(lambda: runs.state(first) is RunState.RUNNING)
+    # long enough for whatever does not wait
+    time.sleep(0.3)
     assert _states(runs, [second, third]) == [RunState.PLANNED] * 2
     runs.stop(second)
     _finish(runs, first)
