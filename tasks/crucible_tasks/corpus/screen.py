@@ -13,8 +13,10 @@ shapes (`return a + b`) are everybody's, so for them the function's name must be
 NEAR_COPY: half of all runs of 6 nodes in common, whatever the names. The library's functions share
 two fifths at most. An edited solution is found, one that computes otherwise is not.
 
-Rules two and three know Python only. In other languages, and where a Python file cannot be parsed,
-the first one is all there is, and it does not see through new names.
+Rules two and three know Python, and JavaScript by its tokens (`javascript_functions`): of 20,534
+functions in 2,998 files of published packages none has the shape of a challenge of HumanEval-X, or
+is near one. In other languages, and where a file cannot be read, the first rule is all there is,
+and it does not see through new names.
 
 A private benchmark's functions come from the tree itself, where a run of 13 words in common may be
 the house style. So there rule one wants half of a challenge's runs, rule three 7 of 10. The files

@@ -46,7 +46,10 @@ Challenges from a repository have prisons of their own (`repository_slot.py`). T
 repository and its tests, collected by pytest, with a stand-in where the function's code was
 (`prison/repository.py`); the candidate holds the repository's modules with a hole there, which the
 program fills (`prison/placed.py`), and neither tests nor the original. What both sides have crosses
-by name (`prison/namings.py`). Tests that cannot be driven this way make no challenge.
+by name (`prison/namings.py`). Tests that cannot be driven this way make no challenge. Those of a
+JavaScript repository are run by Node's own runner, one file in a process, with a hole in the text
+of one module, and a program fills the same hole in another process that holds no test
+(`javascript/repository_slot.py`).
 
 Limits are CPU time, watched by the zygote through the process' CPU clock. The wall guard (at least
 20 s, at least ten times the CPU limit) counts only time in which a program neither ran nor waited
