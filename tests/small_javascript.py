@@ -136,6 +136,11 @@ _FILES = {
         "const assert = require('assert');\n"
         "assert.strictEqual(require('./src/round.js').round(1.26, 1), 1.3);\n"
     ),
+    "later.test.js": (
+        "const assert = require('assert');\n"
+        "require('./src/prices.js').later('ham', async () => 5)\n"
+        "  .then((found) => assert.strictEqual(found.price, 10));\n"
+    ),
     "test/broken.test.cjs": "require('missing');\n",
     ".env": "PASSWORD=hidden",
 }

@@ -24,7 +24,7 @@ PRICES, WORDS = "test/prices.test.js::prices > ", "test/words.test.mjs::"
 TESTS = {
     "total": (f"{PRICES}adds up",),
     "priceOf": (f"{PRICES}knows a price", f"{PRICES}throws"),
-    "later": (f"{PRICES}waits",),
+    "later": (f"{PRICES}waits", "later.test.js"),
     "doubled": (f"{PRICES}doubles",),
     "round": ("round.test.js", f"{PRICES}adds up"),
     "words": (f"{WORDS}words",),
@@ -223,9 +223,19 @@ def test_a_program_without_the_function_and_one_without_sense_say_so(judge: Plac
 
 
 def test_a_promise_that_never_settles_and_one_that_fails_fail(judge: Placed) -> None:
-    assert judge("later", "  await new Promise(() => {});").outcome is Outcome.FAILED
+    endless = f"{judge.functions['later'].prompt}  await new Promise(() => {{}});\n}};\n"
+    assert judge.program("later", endless).outcome is Outcome.FAILED
+    # alone, its process would end well
+    assert judge.program("later", endless, ("later.test.js",)).outcome is Outcome.FAILED
     verdict = judge("later", "  await null;\n  throw new TypeError('no');")
     assert (verdict.outcome, verdict.detail) == (Outcome.ERROR, "TypeError: no")
+
+
+def test_the_tests_of_every_file_must_pass(judge: Placed) -> None:
+    verdict = judge("round", "  return value === 1.26 ? 0 : Math.round(100 * value) / 100;")
+
+    assert verdict.outcome is Outcome.FAILED
+    assert "round(1.26, 1), 1.3" in verdict.detail
 
 
 def test_an_endless_program_is_ended_by_its_cpu_time(judge: Placed) -> None:
