@@ -1,4 +1,4 @@
-"""Quality against cost: what a run's score cost in tokens and seconds, and which runs are worth it.
+"""Quality against cost: what a score took in tokens and seconds, and which runs are worth it.
 
 Costs are means over completions, so that runs with another n can stand side by side. Energy is
 no part of it: no completion says what it took.
