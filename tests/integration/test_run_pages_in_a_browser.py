@@ -135,6 +135,8 @@ def test_the_grid_without_scripts_leads_to_its_challenges(chromium: Browser, sit
 def test_an_edited_program_is_run_again_without_leaving_the_page(page: Page, site: Served) -> None:
     seen = browser.watch(page)
     page.goto(f"{site.url}/runs/{site.filled.small}/completions?task_id=shop/vat")
+    # a page that is loaded again forgets it
+    page.evaluate("window.isTheSame = true")
     program = "def vat(net, rate=0.19):\n    return 41"
     page.get_by_label("Program", exact=True).and_(page.locator("textarea")).fill(program)
     page.get_by_role("button", name="Run again").click()
@@ -145,6 +147,7 @@ def test_an_edited_program_is_run_again_without_leaving_the_page(page: Page, sit
     page.locator("textarea").fill(program.replace("41", "42 if net else 0"))
     page.get_by_role("button", name="Run again").click()
     expect(result).to_contain_text("passed")
+    assert page.evaluate("window.isTheSame") is True
     assert seen.errors == []
 
 
