@@ -161,7 +161,8 @@ def _followers(services: Services, command: list[str], run_id: str, seconds: int
 def _take_verdicts(services: Services, run_id: str) -> list[VerdictRow]:
     """Make the run a live one with half of its verdicts; the others come back."""
     database = services.runs.database
-    with database.writing() as connection:
+    # apart, because reading row by row is a setting of the whole connection
+    with database.reading() as connection:
         run = find_run(connection, run_id)
         assert run is not None
         rows = [
@@ -180,6 +181,8 @@ def _take_verdicts(services: Services, run_id: str) -> list[VerdictRow]:
             )
             for row in each_judged(connection, run)
         ]
+    half = len(rows) // 2
+    with database.writing() as connection:
         update_run(
             connection,
             run_id,
@@ -187,7 +190,6 @@ def _take_verdicts(services: Services, run_id: str) -> list[VerdictRow]:
             grade_round=run.grade_round + 1,
             finished_at=None,
         )
-        half = len(rows) // 2
         insert_verdicts(connection, rows[:half])
     return rows[half:]
 
