@@ -1,8 +1,9 @@
-"""`crucible demo`: benchmark, fine-tune and proof with a toy model, within minutes."""
+"""`crucible demo`: benchmark, fine-tune, proof and page with a toy model, within minutes."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 import tempfile
 from collections.abc import Sequence
 from itertools import count
@@ -21,7 +22,7 @@ EPILOG = """\b
 What it does, and what you can do yourself:
   crucible benchmark --model nano --dataset starter -n 3
   crucible fine-tune --model nano --directory DIR --new-model-name NAME
-  crucible benchmark --model NAME
+  crucible serve                             the page with all of it, until Ctrl-C
 
 DIR is a small repository that it writes, whose words no model can know. nano is a toy of 0.9
 million parameters, so its numbers say nothing about code models: they are there to be seen. Needs
@@ -36,15 +37,27 @@ codecrucible[train].
     type=click.Path(path_type=Path),
     help="Where to write the repository; a new one.  [default: a temporary one]",
 )
+@click.option(
+    "--page/--no-page",
+    "has_page",
+    default=None,
+    help="Serve the page at the end, until Ctrl-C.  [default: on a terminal]",
+)
 @options.speaking
 @options.on_this_host
-def command(voice: Voice, *, directory: Path | None) -> None:
-    """Benchmark a toy model, fine-tune it on a small repository, and prove the gain."""
+def command(voice: Voice, *, directory: Path | None, has_page: bool | None) -> None:
+    """Benchmark a toy model, fine-tune it on a small repository, prove the gain, and look at it."""
     if directory is not None:
         _walk_through(directory, voice)
-        return
-    with tempfile.TemporaryDirectory(prefix="crucible-demo-") as place:
-        _walk_through(Path(place) / "orchard", voice)
+    else:
+        with tempfile.TemporaryDirectory(prefix="crucible-demo-") as place:
+            _walk_through(Path(place) / "orchard", voice)
+    is_watched = sys.stdin.isatty() and sys.stdout.isatty() and not voice.is_json
+    if is_watched if has_page is None else has_page:
+        # the usual port may be that of a server which is there already
+        _do(["serve", "--port", "0"], voice)
+    else:
+        voice.talk("look at all of it: crucible serve")
 
 
 def _walk_through(directory: Path, voice: Voice) -> None:
