@@ -74,6 +74,8 @@ def make_server(
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws="none",
+        # nothing is to be done before and after; a second Ctrl-C would be told as its failure
+        lifespan="off",
     )
     return _Server(config, services, on_stop)
 
