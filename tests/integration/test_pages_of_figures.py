@@ -113,12 +113,13 @@ def test_a_cost_is_the_mean_over_the_stored_completions(server: Served) -> None:
     file = server.services.settings.database_url.removeprefix("sqlite:///")
     with sqlite3.connect(file) as connection:
         mean = connection.execute(
-            "select avg(completion_tokens), avg(seconds) from completions where run_id = ?",
+            "select avg(completion_tokens), avg(seconds), avg(joules) from completions"
+            " where run_id = ?",
             [server.filled.large],
         ).fetchone()
     connection.close()
 
-    assert (point.tokens, point.seconds) == pytest.approx(mean, rel=1e-3)
+    assert (point.tokens, point.seconds, point.joules) == pytest.approx(mean, rel=1e-3)
 
 
 def test_the_bar_and_the_lists_of_a_comparison_are_what_it_found(server: Served) -> None:
