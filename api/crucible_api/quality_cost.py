@@ -1,4 +1,4 @@
-"""Quality against cost: what a score cost in tokens, time and energy, and which runs are worth it.
+"""Quality against cost: what a score cost in tokens, time and energy; which runs are worth it.
 
 Costs are means over completions, so that runs with another n can stand side by side. Energy is
 that of GPUs on the sampling host, where their counters told.
