@@ -195,7 +195,7 @@ def _routed(pen: _Pen, dataset: Dataset) -> str:
     asked = BenchmarkPlan(HYBRID, dataset, Sampling(), 1, (1,), 1, sweep_id=pen.sweep_id(20))
     for model, skill in ((SMALL, 0.45), (LARGE, 0.7)):
         pen.run(replace(asked, model=model), skill, 19.9)
-    return pen.run(asked, 0.65, 20)
+    return pen.run(asked, 0.65, 20, joules=250.0)
 
 
 def _swept(pen: _Pen, dataset: Dataset) -> str:
