@@ -214,7 +214,9 @@ def test_every_text_is_kept_and_a_repeated_message_adds_none(
     written = workshop.runs.export(hybrid, tmp_path / "exported")[-1]
     lines = [json.loads(line) for line in written.read_text().splitlines()]
     assert [line["text"] for line in lines] == [row.text for row in found]
-    assert [line["joules"] for line in lines] == [row.joules for row in found]
+    took = [(row.member, row.joules) for row in found]
+    assert set(took) == set(enumerate(JOULES.values()))
+    assert [(line["member"], line["joules"]) for line in lines] == took
     kept = (written.parent / "completions.jsonl").read_text().splitlines()
     told = [json.loads(line)["joules"] for line in kept]
     assert told == [18.0 if is_turned_down(seed) else 2.0 for seed in SEEDS]
