@@ -86,8 +86,8 @@ def fill(
     base, registered = _prove(pen, fine_tune, starter)
     shops = partial(_shop_plan, n=20)
     return Filled(
-        large=pen.run(shops(LARGE), 0.75, 30, has_every_outcome=True, tokens=160),
-        small=pen.run(shops(SMALL), 0.45, 29, tokens=110, seconds=0.5),
+        large=pen.run(shops(LARGE), 0.75, 30, has_every_outcome=True, tokens=160, joules=420.0),
+        small=pen.run(shops(SMALL), 0.45, 29, tokens=110, seconds=0.5, joules=95.0),
         single=pen.run(BenchmarkPlan(VLLM, starter, Sampling(), 1, (1,), 3), 0.6, 28),
         running=_running(pen),
         planned=pen.run(_shop_plan(SMALL, 1), 0.6, 0.1, state=RunState.PLANNED, generated=0.0),
@@ -195,7 +195,7 @@ def _routed(pen: _Pen, dataset: Dataset) -> str:
     asked = BenchmarkPlan(HYBRID, dataset, Sampling(), 1, (1,), 1, sweep_id=pen.sweep_id(20))
     for model, skill in ((SMALL, 0.45), (LARGE, 0.7)):
         pen.run(replace(asked, model=model), skill, 19.9)
-    return pen.run(asked, 0.65, 20)
+    return pen.run(asked, 0.65, 20, joules=250.0)
 
 
 def _swept(pen: _Pen, dataset: Dataset) -> str:

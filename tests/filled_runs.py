@@ -47,6 +47,7 @@ class Sketch:
     #: of one completion
     tokens: int = 120
     seconds: float = 1.5
+    joules: float | None = None
     owner: str | None = None
     made: Registered | None = None
     #: whether what is missing is given up, with a reason
@@ -148,6 +149,7 @@ def _completion(
         prompt_tokens=80,
         completion_tokens=round(sketch.tokens * share),
         seconds=round(sketch.seconds * share, 3),
+        joules=None if sketch.joules is None else round(sketch.joules * share, 3),
     )
 
 
@@ -189,6 +191,7 @@ def _write_draws(
             completion_tokens=one.completion_tokens,
             seconds=one.seconds,
             signals=[],
+            joules=one.joules,
         )
         drawn = [kept]
         if rng.random() < 1 / 3:

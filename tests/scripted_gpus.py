@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 
@@ -20,6 +20,8 @@ class Board:
     total: int = 1
     milliwatts: int | None = None
     millijoules: int | None = None
+    #: None for one that cannot be sliced
+    is_sliced: bool | None = None
 
 
 class ScriptedGpus:
@@ -29,6 +31,17 @@ class ScriptedGpus:
 
     def __init__(self, *boards: Board) -> None:
         self.boards = boards
+
+    def spend(self, place: int, millijoules: int) -> None:
+        """Let a board's counter go on."""
+        before = _told(self.boards[place].millijoules)
+        self.tell(place, before + millijoules)
+
+    def tell(self, place: int, millijoules: int | None) -> None:
+        """Let a board's counter be this from now on."""
+        boards = list(self.boards)
+        boards[place] = replace(boards[place], millijoules=millijoules)
+        self.boards = tuple(boards)
 
     def nvmlDeviceGetCount(self) -> int:  # noqa: N802
         return len(self.boards)
@@ -49,7 +62,12 @@ class ScriptedGpus:
         return _told(device.milliwatts)
 
     def nvmlDeviceGetTotalEnergyConsumption(self, device: Board) -> int:  # noqa: N802
-        return _told(device.millijoules)
+        # a handle outlives what was read through it
+        now = next(one for one in self.boards if one.uuid == device.uuid)
+        return _told(now.millijoules)
+
+    def nvmlDeviceGetMigMode(self, device: Board) -> list[int]:  # noqa: N802
+        return [_told(device.is_sliced), 0]
 
 
 def _told(value: int | None) -> int:

@@ -102,6 +102,8 @@ def _validity(one: ReportedRun) -> str:
     ]
     if one.summary.isolation != "namespaces":
         parts.append(f"isolation: {one.summary.isolation or 'none yet'}")
+    if one.energy is not None:
+        parts.append(one.energy)
     if one.summary.run.registered is not None:
         parts.append(one.summary.run.registered.sentence)
     return f"- {code(one.label)}: {code('; '.join(parts))}"

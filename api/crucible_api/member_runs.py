@@ -79,7 +79,7 @@ def routing(connection: Connection, run: RunRow) -> Routing | None:
                 alone=None if sibling is None else _alone(connection, sibling),
             )
             for place, (member, sibling) in enumerate(zip(router.members, alone, strict=True))
-            for count in [counts.get(place, MemberCount(place, 0, 0, 0, 0, 0, 0.0))]
+            for count in [counts.get(place, MemberCount(place, 0, 0, 0, 0, 0, 0, 0.0, 0.0))]
         ),
         cost=_cost(total, total.completions),
         bound=_bound(connection, run, [one for one in alone if one is not None], len(alone)),
@@ -147,6 +147,7 @@ def _cost(count: CostCount | MemberCount, answers: int) -> Cost:
     return Cost(
         count.completion_tokens if count.counted == answers else None,
         round(count.seconds, 3) if count.timed == answers else None,
+        round(count.joules, 3) if 0 < count.metered == answers else None,
     )
 
 

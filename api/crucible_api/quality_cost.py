@@ -1,7 +1,7 @@
-"""Quality against cost: what a score took in tokens and seconds, and which runs are worth it.
+"""Quality against cost: what a score cost in tokens, time and energy; which runs are worth it.
 
 Costs are means over completions, so that runs with another n can stand side by side. Energy is
-no part of it: no completion says what it took.
+that of GPUs on the sampling host, where their counters told.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class CostPoint:
     tokens: float | None
     #: a model's time for an answer; None where it is not known
     seconds: float | None
+    #: what GPUs took for an answer; None where nobody measured it
+    joules: float | None = None
 
 
 def cost_points(runs: Runs, infos: Sequence[RunInfo], k: int) -> tuple[CostPoint, ...]:
@@ -78,15 +80,17 @@ def pareto(
     return tuple(best)
 
 
+def each(total: float | None, completions: int) -> float | None:
+    """The mean over the completions; None where it is not known."""
+    # a server that tells no tokens may tell a zero
+    return total / completions if total and completions else None
+
+
 def _at(scores: Sequence[Score], k: int) -> Score | None:
     return next((one for one in scores if one.k == k and one.reason is None), None)
 
 
 def _point(run_id: str, label: str, score: Score, cost: Cost, completions: int) -> CostPoint:
-    tokens, seconds = cost.completion_tokens, cost.seconds
-    return CostPoint(run_id, label, score, _each(tokens, completions), _each(seconds, completions))
-
-
-def _each(total: float | None, completions: int) -> float | None:
-    # a server that tells no tokens may tell a zero
-    return total / completions if total and completions else None
+    costs = (cost.completion_tokens, cost.seconds, cost.joules)
+    tokens, seconds, joules = (each(total, completions) for total in costs)
+    return CostPoint(run_id, label, score, tokens, seconds, joules)

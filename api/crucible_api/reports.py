@@ -110,6 +110,8 @@ class Cost:
 
     completion_tokens: int | None
     seconds: float | None
+    #: of the sampling hosts' GPUs; None where one answer's was not measured
+    joules: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from crucible_api.compared import Compared, compared
 from crucible_api.pass_curve import PassCurve, pass_curve
+from crucible_api.quality_cost import each
 from crucible_api.reports import RunSummary
 from crucible_api.run_labels import labels
 from crucible_api.run_service import RunService
@@ -42,6 +43,13 @@ class ReportedRun:
         if run.state is RunState.FINISHED:
             return None
         return f"run {run.id} is {run.state}: what is told is of what there is"
+
+    @property
+    def energy(self) -> str | None:
+        """What its answers took, like "45.2 J of GPU energy per answer"; None where unknown."""
+        cost, answers = self.summary.cost, self.summary.progress.generated
+        joules = None if cost is None else each(cost.joules, answers)
+        return None if joules is None else f"{joules:,.1f} J of GPU energy per answer"
 
     @property
     def command(self) -> str | None:

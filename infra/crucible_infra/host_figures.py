@@ -33,6 +33,7 @@ class Nvml(Protocol):
     def nvmlDeviceGetMemoryInfo(self, device: Any) -> Any: ...  # noqa: D102, N802
     def nvmlDeviceGetPowerUsage(self, device: Any) -> int: ...  # noqa: D102, N802
     def nvmlDeviceGetTotalEnergyConsumption(self, device: Any) -> int: ...  # noqa: D102, N802
+    def nvmlDeviceGetMigMode(self, device: Any) -> Any: ...  # noqa: D102, N802
 
 
 def disk_figures(directory: Path) -> Iterator[Figure]:
@@ -48,9 +49,9 @@ def disk_figures(directory: Path) -> Iterator[Figure]:
 
 def gpu_figures() -> Iterator[Figure]:
     """Use, memory, power and energy of every GPU of this host."""
-    nvml = _nvml()
-    if nvml is not None:
-        yield from figures_of(nvml)
+    found = nvml()
+    if found is not None:
+        yield from figures_of(found)
 
 
 def figures_of(nvml: Nvml) -> Iterator[Figure]:
@@ -90,7 +91,7 @@ def _energy(nvml: Nvml, device: Any, labels: dict[str, str]) -> Iterator[Figure]
 
 
 @cache
-def _nvml() -> Nvml | None:
+def nvml() -> Nvml | None:
     """The driver's library, or None for the life of this process."""
     try:
         import pynvml  # noqa: PLC0415 -- optional

@@ -42,6 +42,7 @@ class Draw:
     seconds: float | None = None
     #: what was seen of an answer that was turned down
     signals: tuple[str, ...] = ()
+    joules: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +59,7 @@ class Completion:
     #: of those drawn by one request, an equal share of what it took where nobody tells more
     completion_tokens: int | None = None
     seconds: float | None = None
-    #: of a router, in the order they were drawn: tokens and seconds above are their sums
+    #: of a router, in the order they were drawn: tokens, seconds and joules are their sums
     draws: tuple[Draw, ...] = ()
+    #: its share of what the GPUs of its host took; None where they are elsewhere or do not tell
+    joules: float | None = None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scripted_run
+from crucible_api.member_runs import cost_of
 from crucible_infra.database import Database, open_database, upgrade
 from crucible_infra.database.any_text import AnyText
 from crucible_infra.database.completions import (
@@ -77,6 +79,22 @@ def test_a_text_comes_back_as_it_went_in(database: Database, run: RunRow) -> Non
         insert_completions(connection, [_completion(run, 0, ODD_TEXT)])
     with database.reading() as connection:
         assert list(each_completion(connection, run.id)) == [_completion(run, 0, ODD_TEXT)]
+
+
+def test_an_energy_comes_back_and_one_that_is_not_known_leaves_no_sum(
+    database: Database, run: RunRow
+) -> None:
+    known = [replace(_completion(run, index, "x"), joules=12.125) for index in (0, 1)]
+    sums = []
+    for rows in ([], known, [_completion(run, 2, "x")]):
+        with database.writing() as connection:
+            insert_completions(connection, rows)
+        with database.reading() as connection:
+            sums.append(cost_of(connection, run).joules)
+    assert sums == [None, 24.25, None]
+    with database.reading() as connection:
+        found = list(each_completion(connection, run.id))
+    assert [row.joules for row in found] == [12.125, 12.125, None]
 
 
 def test_the_first_text_of_an_index_stays(database: Database, run: RunRow) -> None:

@@ -44,6 +44,9 @@ HYBRID = identity_of(
     )
 )
 
+#: what an answer of each takes
+JOULES = {SMALL.spec: 2.0, LARGE.spec: 16.0}
+
 CHALLENGES, N = 3, 4
 SEEDS = [
     seed_base(7, "scripted", f"T/{number}") + 1 + index
@@ -95,12 +98,20 @@ def completion(model: str, seed: int, index: int) -> Completion:
     if router is None:
         text = small(seed) if model == SMALL.spec else large(seed)
         return Completion(
-            index, Form.CONTINUATION, text, seed, completion_tokens=len(text), seconds=1.0
+            *(index, Form.CONTINUATION, text, seed),
+            completion_tokens=len(text),
+            seconds=1.0,
+            joules=JOULES[model],
         )
     texts = [small(seed), large(seed)][: 1 + is_turned_down(seed)]
     draws = [
-        Draw(place, Form.CONTINUATION, text, completion_tokens=len(text), seconds=1.0)
-        for place, text in enumerate(texts)
+        Draw(
+            *(place, Form.CONTINUATION, text),
+            completion_tokens=len(text),
+            seconds=1.0,
+            joules=joules,
+        )
+        for place, (text, joules) in enumerate(zip(texts, JOULES.values(), strict=False))
     ]
     draws[0] = replace(draws[0], signals=("truncated",) if len(draws) > 1 else ())
     draws[-1] = replace(draws[-1], text=None)
@@ -108,6 +119,7 @@ def completion(model: str, seed: int, index: int) -> Completion:
         *(index, Form.CONTINUATION, texts[-1], seed),
         completion_tokens=sum(map(len, texts)),
         seconds=1.0 * len(texts),
+        joules=sum([*JOULES.values()][: len(texts)]),
         draws=tuple(draws),
     )
 
@@ -145,6 +157,7 @@ def test_members_run_alone_on_what_the_router_has_drawn(workshop: Workshop) -> N
         assert summary.scores[0].value == pytest.approx(right / len(SEEDS))
         assert summary.cost is not None
         assert summary.cost.completion_tokens == sum(len(text(seed)) for seed in SEEDS)
+        assert summary.cost.joules == len(SEEDS) * JOULES[summary.run.model]
     taken = workshop.runs.summary(quality).manifest["taken"]
     assert taken == {"run": hybrid, "completions": sum(map(is_turned_down, SEEDS))}
 
@@ -170,6 +183,8 @@ def test_shares_costs_and_the_bound_add_up(workshop: Workshop) -> None:
         float(len(SEEDS)),
     )
     assert routing.cost.seconds == len(SEEDS) + len(down)
+    assert (first.cost.joules, second.cost.joules) == (2 * len(SEEDS), 16 * len(down))
+    assert routing.cost.joules == 2 * len(SEEDS) + 16 * len(down)
     assert routing.draws == len(SEEDS) + len(down)
     assert first.alone is not None
     assert (first.alone.run_id, first.alone.taken) == (fast, len(SEEDS))
@@ -199,6 +214,12 @@ def test_every_text_is_kept_and_a_repeated_message_adds_none(
     written = workshop.runs.export(hybrid, tmp_path / "exported")[-1]
     lines = [json.loads(line) for line in written.read_text().splitlines()]
     assert [line["text"] for line in lines] == [row.text for row in found]
+    took = [(row.member, row.joules) for row in found]
+    assert set(took) == set(enumerate(JOULES.values()))
+    assert [(line["member"], line["joules"]) for line in lines] == took
+    kept = (written.parent / "completions.jsonl").read_text().splitlines()
+    told = [json.loads(line)["joules"] for line in kept]
+    assert told == [18.0 if is_turned_down(seed) else 2.0 for seed in SEEDS]
 
 
 def test_what_was_asked_otherwise_is_asked_anew(workshop: Workshop) -> None:

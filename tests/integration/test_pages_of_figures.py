@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 
 import browser
 from crucible_api.compared import compared
+from crucible_api.markdown_report import report_markdown
 from crucible_api.page.plots.heat_maps import heat_maps
 from crucible_api.page.report_page import report_html
 from crucible_api.quality_cost import cost_points
@@ -113,12 +114,13 @@ def test_a_cost_is_the_mean_over_the_stored_completions(server: Served) -> None:
     file = server.services.settings.database_url.removeprefix("sqlite:///")
     with sqlite3.connect(file) as connection:
         mean = connection.execute(
-            "select avg(completion_tokens), avg(seconds) from completions where run_id = ?",
+            "select avg(completion_tokens), avg(seconds), avg(joules) from completions"
+            " where run_id = ?",
             [server.filled.large],
         ).fetchone()
     connection.close()
 
-    assert (point.tokens, point.seconds) == pytest.approx(mean, rel=1e-3)
+    assert (point.tokens, point.seconds, point.joules) == pytest.approx(mean, rel=1e-3)
 
 
 def test_the_bar_and_the_lists_of_a_comparison_are_what_it_found(server: Served) -> None:
@@ -202,6 +204,26 @@ def test_a_report_on_a_run_under_way_says_so(server: Served) -> None:
     text = report_html(report, has_plots=False)
     assert f"Run {server.filled.running} is running: what is told is of what there is." in text
     assert f"Run {server.filled.gappy} is incomplete" in text
+
+
+def test_a_report_and_the_pages_tell_an_energy_where_it_is_known(server: Served) -> None:
+    filled = server.filled
+    report = _report(server, filled.large, filled.running)
+    first, second = report.runs
+    assert re.fullmatch(r"4\d\d\.\d J of GPU energy per answer", first.energy or "")
+    assert second.energy is None
+    for text in (report_html(report, has_plots=False), report_markdown(report)):
+        assert text.count("of GPU energy per answer") == 1
+        assert f"; {first.energy}" in text
+    task_id = report.challenges[0][0]
+    for name, is_known in ((filled.large, True), (filled.running, False)):
+        path = f"{server.url}/runs/{name}"
+        assert ("<dt>Energy</dt>" in httpx.get(path).text) is is_known
+        completion = httpx.get(f"{path}/completions", params={"task_id": task_id}).text
+        assert ("J, its share of what the GPUs took" in completion) is is_known
+    assert "GPU energy per answer (J)" in httpx.get(f"{server.url}/costs?dataset=shop").text
+    router = httpx.get(f"{server.url}/runs/{filled.router}").text
+    assert re.search(r">Energy</th>.*?\d J</td>", router, re.DOTALL)
 
 
 def _report(server: Served, *names: str) -> RunReport:

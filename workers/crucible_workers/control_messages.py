@@ -56,6 +56,7 @@ def completion_row(run_id: str, task_id: str, one: Completion) -> CompletionRow:
         one.prompt_tokens,
         one.completion_tokens,
         one.seconds,
+        joules=one.joules,
     )
 
 
@@ -75,6 +76,7 @@ def draw_rows(run_id: str, task_id: str, one: Completion) -> list[DrawRow]:
             draw.completion_tokens,
             draw.seconds,
             list(draw.signals),
+            draw.joules,
         )
         for place, draw in enumerate(one.draws)
     ]
@@ -165,4 +167,5 @@ def _completion(row: CompletionRow) -> Completion:
         row.prompt_tokens,
         row.completion_tokens,
         row.seconds,
+        joules=row.joules,
     )

@@ -28,6 +28,7 @@ from crucible_tasks.generation import (
     ModelRequest,
 )
 from crucible_workers.models import open_model
+from crucible_workers.models.energy import measured
 from crucible_workers.models.interface import Model, SampleRequest
 from crucible_workers.models.leases import Leases
 from crucible_workers.models.patience import IMPATIENT
@@ -101,7 +102,7 @@ def _sampled(
         size = model.samples_per_call
         asked, waiting = tuple(waiting[:size]), waiting[size:]
         try:
-            found = model.sample(_sample_request(request, asked))
+            found = measured(model, _sample_request(request, asked))
         except EmptyCompletion as error:
             yield error
         else:

@@ -133,6 +133,7 @@ def _cost_object(one: RunSummary) -> dict[str, object]:
         "draws": answers if routing is None else routing.draws,
         "completion_tokens": None if cost is None else cost.completion_tokens,
         "model_seconds": None if cost is None else cost.seconds,
+        "gpu_joules": None if cost is None else cost.joules,
     }
 
 

@@ -27,6 +27,9 @@ def show(routing: Routing, voice: Voice) -> None:
         *(Column(f"alone: pass@{k}  [95 % interval]", is_number=True) for k in ks),
         Column("alone: per answer", is_number=True),
     ]
+    has_energy = any(one.cost.joules is not None for one in routing.members)
+    if has_energy:
+        columns.insert(6, Column("energy", is_number=True))
     rows = []
     for one in routing.members:
         scores = {score.k: score_text(score) for score in one.alone.scores} if one.alone else {}
@@ -38,6 +41,7 @@ def show(routing: Routing, voice: Voice) -> None:
                 str(one.draws),
                 _tokens(one.cost.completion_tokens),
                 _seconds(one.cost.seconds),
+                *([_joules(one.cost.joules)] if has_energy else []),
                 *(scores.get(k, "") for k in ks),
                 per_answer(one.alone.cost, one.alone.completions) if one.alone else "",
             ]
@@ -48,7 +52,7 @@ def show(routing: Routing, voice: Voice) -> None:
 
 
 def per_answer(cost: Cost, answers: int) -> str:
-    """What one answer cost: `182 tokens, 1.3 s`."""
+    """What one answer cost: `182 tokens, 1.30 s, 45.2 J`."""
     if not answers:
         return ""
     parts = []
@@ -56,6 +60,8 @@ def per_answer(cost: Cost, answers: int) -> str:
         parts.append(f"{cost.completion_tokens / answers:.0f} tokens")
     if cost.seconds is not None:
         parts.append(f"{cost.seconds / answers:.2f} s")
+    if cost.joules is not None:
+        parts.append(f"{cost.joules / answers:.1f} J")
     return ", ".join(parts)
 
 
@@ -120,7 +126,11 @@ def _alone(alone: Alone) -> dict[str, Any]:
 
 
 def _cost(cost: Cost) -> dict[str, Any]:
-    return {"completion_tokens": cost.completion_tokens, "model_seconds": cost.seconds}
+    return {
+        "completion_tokens": cost.completion_tokens,
+        "model_seconds": cost.seconds,
+        "gpu_joules": cost.joules,
+    }
 
 
 def _share(part: int, whole: int) -> str:
@@ -133,3 +143,7 @@ def _tokens(count: int | None) -> str:
 
 def _seconds(seconds: float | None) -> str:
     return "not told" if seconds is None else f"{seconds:.1f} s"
+
+
+def _joules(joules: float | None) -> str:
+    return "not told" if joules is None else f"{joules:,.1f} J"

@@ -141,3 +141,5 @@ def _costs(summary: RunSummary) -> Iterator[tuple[str, str]]:
         yield "Tokens", f"{cost.completion_tokens:,} sampled"
     if cost is not None and cost.seconds:
         yield "Model time", f"{cost.seconds:,.0f} s"
+    if cost is not None and cost.joules:
+        yield "Energy", f"{cost.joules:,.1f} J by the GPUs' own counters"

@@ -30,6 +30,7 @@ class CompletionRow:
     completion_tokens: int | None
     seconds: float | None
     line: int | None = None
+    joules: float | None = None
 
 
 def insert_completions(connection: Connection, rows: Sequence[CompletionRow]) -> None:
@@ -44,19 +45,23 @@ class CostCount:
     completions: int
     counted: int
     timed: int
+    metered: int
     completion_tokens: int
     seconds: float
+    joules: float
 
 
 def cost_count(connection: Connection, run_id: str) -> CostCount:
-    """Tokens and model time of a run."""
+    """Tokens, model time and energy of a run."""
     columns = completions.c
     query = select(
         func.count(),
         func.count(columns.completion_tokens),
         func.count(columns.seconds),
+        func.count(columns.joules),
         func.coalesce(func.sum(columns.completion_tokens), 0),
         func.coalesce(func.sum(columns.seconds), 0.0),
+        func.coalesce(func.sum(columns.joules), 0.0),
     ).where(columns.run_id == run_id)
     return CostCount(*connection.execute(query).one())
 

@@ -29,6 +29,7 @@ class DrawRow:
     completion_tokens: int | None
     seconds: float | None
     signals: list[str]
+    joules: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,13 @@ class MemberCount:
     draws: int
     #: draws that became the completion
     kept: int
-    #: draws with a count of tokens, and with a time
+    #: draws with a count of tokens, with a time, and with an energy
     counted: int
     timed: int
+    metered: int
     completion_tokens: int
     seconds: float
+    joules: float
 
 
 def insert_draws(connection: Connection, rows: Sequence[DrawRow]) -> None:
@@ -71,8 +74,10 @@ def member_counts(connection: Connection, run_id: str) -> tuple[MemberCount, ...
             func.count() - func.count(draws.c.text),
             func.count(draws.c.completion_tokens),
             func.count(draws.c.seconds),
+            func.count(draws.c.joules),
             func.coalesce(func.sum(draws.c.completion_tokens), 0),
             func.coalesce(func.sum(draws.c.seconds), 0.0),
+            func.coalesce(func.sum(draws.c.joules), 0.0),
         )
         .where(draws.c.run_id == run_id)
         .group_by(draws.c.member)
@@ -95,6 +100,7 @@ def drawn_by(connection: Connection, run_id: str, member: int) -> tuple[Completi
             row["prompt_tokens"],
             row["completion_tokens"],
             row["seconds"],
+            joules=row["joules"],
         )
         for row in connection.execute(_with_texts(run_id, member)).mappings()
     )

@@ -106,6 +106,8 @@ completions = Table(
     Column("seconds", Double),
     # line of the samples file, for an evaluation
     Column("line", Integer),
+    # of GPUs on the sampling host; null where nobody measured it
+    Column("joules", Double),
     PrimaryKeyConstraint("run_id", "task_id", "index"),
     ForeignKeyConstraint(
         ["run_id", "task_id"],
@@ -134,6 +136,8 @@ draws = Table(
     Column("seconds", Double),
     # what it was turned down for
     Column("signals", JSON, nullable=False),
+    # as in completions
+    Column("joules", Double),
     PrimaryKeyConstraint("run_id", "task_id", "index", "draw"),
     ForeignKeyConstraint(
         ["run_id", "task_id", "index"],

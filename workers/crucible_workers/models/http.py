@@ -52,6 +52,8 @@ class HttpClient:
         start_hint: str = START_HINT,
     ) -> None:
         self.url = url
+        #: whether it is a server of this host
+        self.is_here = is_loopback(url)
         self.patience = patience
         self.faults = Faults(url, api_key, start_hint)
         #: without path and user, because two clients of one server share its outages
@@ -62,7 +64,7 @@ class HttpClient:
         self._client = httpx.Client(
             headers=headers,
             # a proxy would look for its own loopback
-            trust_env=not is_loopback(url),
+            trust_env=not self.is_here,
             verify=_tls(url),
             # a redirect could carry prompts and key to a host nobody named
             follow_redirects=False,

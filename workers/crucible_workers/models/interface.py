@@ -99,3 +99,8 @@ class Model(ABC):
     def samples_per_call(self) -> int:
         """How many indices one call of `sample` should carry; what it fetched is lost together."""
         return 1
+
+    @property
+    def is_on_gpus_here(self) -> bool:
+        """Whether what GPUs of this host take meanwhile is its energy; see `energy`."""
+        return False

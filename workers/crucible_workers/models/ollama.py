@@ -58,6 +58,11 @@ class OllamaModel(Model):
 
         yield from self._http.persist(ask, deadline)
 
+    @property
+    def is_on_gpus_here(self) -> bool:
+        """Where the server is this host's; of another's GPUs nothing is known."""
+        return self._http.is_here
+
     def close(self) -> None:
         """Close the connections; the server keeps the model loaded for a while."""
         self._http.close()

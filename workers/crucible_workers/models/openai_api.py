@@ -88,6 +88,11 @@ class OpenAiModel(Model):
 
         yield from self._http.persist(lambda: self._worded(ask, sampling), deadline)
 
+    @property
+    def is_on_gpus_here(self) -> bool:
+        """Where the server is this host's; of another's GPUs nothing is known."""
+        return self._http.is_here
+
     def count(self, prompt: Prompt) -> int | None:
         """As the server's own tokenizer has them."""
         return self._tokenizer.count(prompt)

@@ -24,6 +24,7 @@ from crucible_tasks.generation import ModelIdentity
 from crucible_tasks.router import Member, Router, Signal, freeze, identity_of
 from crucible_tasks.visible_signals import Seen, see, visible
 from crucible_workers.models.breaker import BREAKERS
+from crucible_workers.models.energy import measured
 from crucible_workers.models.interface import Model, SampleRequest
 from crucible_workers.models.patience import Patience
 from crucible_workers.models.sampled import cut_at_stop
@@ -141,6 +142,7 @@ class _Pass:
                 completion_tokens=found.completion_tokens,
                 seconds=found.seconds,
                 signals=tuple(signals),
+                joules=found.joules,
             )
         )
 
@@ -154,6 +156,7 @@ class _Pass:
             completion_tokens=_sum(one.completion_tokens for one in self.draws),
             seconds=_total([one.seconds for one in self.draws]),
             draws=tuple(self.draws),
+            joules=_total([one.joules for one in self.draws]),
         )
 
 
@@ -188,7 +191,7 @@ class _Member:
             raise EndpointDown(f"{spec} did not answer lately and is left alone for a while")
         started = time.monotonic()
         try:
-            found = self.opened().sample(request)
+            found = measured(self.opened(), request)
         except EndpointDown:
             BREAKERS.failed(spec)
             self._forget()

@@ -61,6 +61,11 @@ class TransformersModel(Model):
         """As many as one pass draws."""
         return _ROWS[device_kind()]
 
+    @property
+    def is_on_gpus_here(self) -> bool:
+        """Where torch computes on one."""
+        return device_kind() == "cuda"
+
     def sample(self, request: SampleRequest) -> tuple[Completion, ...]:
         """Pass by pass, in the order of the indices."""
         prompt = self._weights.tokens.encode(request.prompt)

@@ -30,12 +30,15 @@ class Scale:
     cost: Callable[[CostPoint], float | None]
     #: how tables write it
     form: str
+    #: who tells it
+    teller: str = "server"
 
 
 TOKENS = Scale("tokens", "tokens per answer", lambda one: one.tokens, "{:,.0f}")
 SECONDS = Scale("seconds", "model time per answer (s)", lambda one: one.seconds, "{:,.3g}")
+ENERGY = Scale("energy", "GPU energy per answer (J)", lambda one: one.joules, "{:,.3g}", "GPU")
 
-_SCALES = (TOKENS, SECONDS)
+_SCALES = (TOKENS, SECONDS, ENERGY)
 
 
 def cost_figures(points: Sequence[CostPoint], name: str, dataset: str) -> Iterator[Figure]:
@@ -118,4 +121,4 @@ def _left_out(count: int, scale: Scale) -> str | None:
     if not count:
         return None
     runs = "1 run is" if count == 1 else f"{count} runs are"
-    return f"{runs} left out: no server told its {scale.name}"
+    return f"{runs} left out: no {scale.teller} told its {scale.name}"
