@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -52,6 +51,12 @@ def _rest(connection: socket.socket) -> bytes:
     return found
 
 
+def _drip(connection: socket.socket) -> None:
+    for _ in range(100):
+        connection.sendall(b"G")
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: loc"])
 def test_a_connection_that_asks_nothing_ends(url: str, said: bytes) -> None:
     with _connected(url) as connection:
@@ -61,9 +66,7 @@ def test_a_connection_that_asks_nothing_ends(url: str, said: bytes) -> None:
 
 def test_a_head_in_drops_does_not_keep_a_connection(url: str) -> None:
     with _connected(url) as connection, pytest.raises(ConnectionError):
-        for _ in range(400):
-            connection.sendall(b"G")
-            time.sleep(0.05)
+        _drip(connection)
 
 
 def test_an_answer_that_nobody_takes_is_thrown_away(url: str) -> None:

@@ -26,6 +26,10 @@ GOOD = "a-token-that-lets-somebody-in"
 FOREIGN = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 
 
+#: where does this body end?
+TWO_LENGTHS = b"Content-Length: 5\r\nTransfer-Encoding: chunked"
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """The same server three times."""
@@ -197,11 +201,7 @@ def test_wrong_tokens_are_sent_away_where_too_many_wait(doors: Doors) -> None:
         (b"POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000", 413),
         (b"POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1", 400),
         (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000", 413),
-        (
-            b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
-            + b"Content-Length: 5\r\nTransfer-Encoding: chunked",
-            400,
-        ),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\n" + TWO_LENGTHS, 400),
     ],
 )
 def test_what_no_client_should_send_is_refused(
