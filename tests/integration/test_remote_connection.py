@@ -18,6 +18,7 @@ from crucible_api.http.forms import Version
 from crucible_api.http.guard import Rules
 from crucible_api.http.server import listen
 from crucible_api.http.services import Services
+from crucible_api.remote import connection
 from crucible_api.remote.artifacts import RemoteArtifacts
 from crucible_api.remote.connection import Server
 from crucible_api.remote.runs import RemoteRuns
@@ -121,6 +122,36 @@ def test_nobody_at_the_address_is_one_error_with_what_to_do() -> None:
     assert isinstance(error, ServerUnavailable)
     assert error.exit_code == 1
     assert "crucible serve" in (error.hint or "")
+
+
+def test_an_answer_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_BYTES", 2**20)
+    for status, kind in ((200, "application/json"), (404, "application/problem+json")):
+        with answering_as(status, bytes(2**21), {"Content-Type": kind}) as url:
+            assert "more than 1 MiB" in _refused(url).message
+    with (
+        answering_as(200, b"data: " + b"a" * 2**21) as url,
+        closing(Server(url, None)) as server,
+        pytest.raises(CrucibleError, match="more than 1 MiB"),
+    ):
+        list(server.events("/runs/one/events"))
+
+
+def test_a_list_without_an_end_is_not_followed() -> None:
+    with (
+        answering_as(200, b'{"items":[],"next":"a"}') as url,
+        closing(Server(url, None)) as server,
+        pytest.raises(CrucibleError, match="no end"),
+    ):
+        list(server.pages("/runs", RunInfo))
+
+
+def test_a_redirect_to_nonsense_is_told_like_any_other() -> None:
+    with answering_as(302, b"", {"Location": "http://[evil"}) as url:
+        error = _refused(url)
+
+    assert "elsewhere" in error.message
+    assert error.hint is None
 
 
 def test_a_changing_request_is_never_sent_twice() -> None:

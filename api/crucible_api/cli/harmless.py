@@ -19,7 +19,15 @@ _DECEITFUL = (
 # a carriage return could write over what was shown
 _TABLE = {**_PICTURES, 0x7F: "\u2421", ord("\r"): None, **dict.fromkeys(_DECEITFUL, _REPLACEMENT)}
 
+#: of JSON, which escapes the first set of controls itself
+_ESCAPES = {code: f"\\u{code:04x}" for code in (0x7F, *_DECEITFUL)}
+
 
 def harmless(text: str) -> str:
     """The text without anything that a terminal would obey."""
     return text.translate(_TABLE)
+
+
+def harmless_json(document: str) -> str:
+    """The same JSON document, with escapes for what a terminal would obey."""
+    return document.translate(_ESCAPES)

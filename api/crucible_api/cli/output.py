@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import click
 
-from crucible_api.cli.harmless import harmless
+from crucible_api.cli.harmless import harmless, harmless_json
 from crucible_infra.settings import Settings, of_environment
 
 #: terminals that cannot move a cursor or show a colour
@@ -89,13 +89,12 @@ class Voice:
             self._say(f" {line}", self._style("hint:", fg="cyan"))
 
     def answer(self, text: str) -> None:
-        """Write a part of the answer to stdout."""
-        if sys.stdout is not None:
-            click.echo(text, color=self.paints(sys.stdout))
+        """Write a part of the answer to stdout; it may quote a server, or a model's name."""
+        self._write(harmless(text))
 
     def data(self, value: object) -> None:
         """Write the answer as one JSON document, without colour."""
-        self.answer(as_json(value))
+        self._write(harmless_json(as_json(value)))
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """Write a table to stdout.
@@ -107,7 +106,12 @@ class Voice:
 
         width = tables.columns_of_terminal() if _is_terminal(sys.stdout) else None
         painted = self.paints(sys.stdout)
-        self.answer(tables.drawn(tables.Table(columns, rows), width, is_painted=painted))
+        shown = [[harmless(cell) for cell in row] for row in rows]
+        self._write(tables.drawn(tables.Table(columns, shown), width, is_painted=painted))
+
+    def _write(self, text: str) -> None:
+        if sys.stdout is not None:
+            click.echo(text, color=self.paints(sys.stdout))
 
     def _say(self, text: str, label: str = "") -> None:
         # a message may quote a server, or a model's name

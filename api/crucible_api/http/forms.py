@@ -31,6 +31,8 @@ _LARGEST = 2**31 - 1
 
 Text = Annotated[str, Len(1, _LONG)]
 Count = Annotated[int, Ge(1), Le(_LARGEST)]
+#: completions per challenge; the grid of a run shows a letter for each
+Draws = Annotated[int, Ge(1), Le(100_000)]
 Seed = Annotated[int, Ge(0), Le(_LARGEST)]
 Priority = Annotated[int, Ge(PRIORITIES.start), Le(PRIORITIES.stop - 1)]
 Ks = Annotated[tuple[Count, ...], Len(0, _MOST)]
@@ -56,7 +58,7 @@ class BenchmarkForm:
     #: known names, or `artifact:DIGEST`
     datasets: Annotated[tuple[Text, ...], Len(0, _MOST)] = ()
     #: completions per challenge
-    n: Ks = ()
+    n: Annotated[tuple[Draws, ...], Len(0, _MOST)] = ()
     k: Ks = ()
     temperatures: Annotated[tuple[Annotated[float, Ge(0), Le(100)], ...], Len(0, _MOST)] = ()
     styles: Annotated[tuple[Literal["base", "chat"], ...], Len(0, 2)] = ()

@@ -13,6 +13,8 @@ All of it reads the request as it is routed: its path, and the first of each hea
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crucible_api.http.headers import HEADERS, NOT_KEPT
 from crucible_api.http.problems import respond
 from crucible_api.http.tries import Tries
 from crucible_api.http.wire import Problem
@@ -44,28 +47,16 @@ _MAX_TARGET = 16 * 2**10
 _MAX_HEAD = 32 * 2**10
 
 #: seconds between two pieces of a body
-_BODY_SECONDS = 30.0
+_PIECE_SECONDS = 30.0
+
+#: seconds of a whole body but an artifact's: a slow line's for all that it may have
+_BODY_SECONDS = 120.0
 
 _API = "/api/"
 _ARTIFACTS = "/api/v1/artifacts/"
 _STATIC = "/static/"
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-
-#: nothing but this server's own files, and nobody may frame them
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +90,8 @@ class Guard:
             # what a GET would say, without its body
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         path = request.scope["path"]
-        await answer(scope, _bounded(receive, bound), _with_headers(send, path))
+        seconds = _BODY_SECONDS if bound == MAX_BODY else math.inf
+        await answer(scope, _bounded(receive, bound, seconds), _with_headers(send, path))
 
     def _refusal(self, request: Request) -> Response | None:
         """The answer to a request that goes no further."""
@@ -112,6 +104,9 @@ class Guard:
         is_asking = request.method in _SAFE and not request.scope["path"].startswith(_API)
         if not is_asking and not _is_own(headers, request.method):
             return _refuse(request, HTTPStatus.FORBIDDEN, "another site sent this request")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # a proxy before this server may not see where the body ends (RFC 9112, 6.3)
+            return _refuse(request, HTTPStatus.BAD_REQUEST, "its body has two lengths")
         length, bound = headers.get("content-length", "0"), _bound(request)
         if not (length.isascii() and length.isdigit()) or int(length) > bound:
             return _refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_long(bound))
@@ -155,9 +150,10 @@ def _too_long(bound: int) -> str:
     return f"this request has at most {bound} bytes"
 
 
-def _bounded(receive: Receive, bound: int) -> Receive:
+def _bounded(receive: Receive, bound: int, seconds: float) -> Receive:
     """Receive no more than a body may have, whatever its head says, and not for ever."""
     read, is_whole = 0, False
+    end = time.monotonic() + seconds
 
     async def receive_bounded() -> Message:
         nonlocal read, is_whole
@@ -165,7 +161,7 @@ def _bounded(receive: Receive, bound: int) -> Receive:
             # the end of the connection, which may be far
             return await receive()
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(min(_PIECE_SECONDS, end - time.monotonic())):
                 message = await receive()
         except TimeoutError as error:
             raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body does not come") from error
@@ -179,13 +175,13 @@ def _bounded(receive: Receive, bound: int) -> Receive:
 
 
 def _with_headers(send: Send, path: str) -> Send:
-    # what a database holds today is not what it holds tomorrow; a file is asked for by its ETag
-    kept = "no-cache" if path.startswith(_STATIC) else "no-store"
+    # a file is asked for by its ETag
+    kept = "no-cache" if path.startswith(_STATIC) else NOT_KEPT
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", kept)
         await send(message)

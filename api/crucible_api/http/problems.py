@@ -14,10 +14,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
 from crucible_api.http import wire
+from crucible_api.http.headers import HEADERS, NOT_KEPT
 from crucible_api.http.wire import PROBLEM, Problem
 from crucible_api.page.rendering import render
 from crucible_infra import log
@@ -79,6 +81,7 @@ def handle_problems(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _invalid)
     application.add_exception_handler(HTTPException, _of_framework)
     application.add_exception_handler(PoolTimeout, _busy)
+    application.add_exception_handler(ClientDisconnect, _gone)
     application.add_exception_handler(Exception, _unexpected)
 
 
@@ -125,6 +128,12 @@ def _busy(request: Request, error: Exception) -> Response:
     return respond(request, problem, {"Retry-After": "5"})
 
 
+def _gone(request: Request, error: Exception) -> Response:
+    """The client left before it had said everything; nobody hears this."""
+    del request, error
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
 def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
@@ -155,4 +164,6 @@ def _unexpected(request: Request, error: Exception) -> Response:
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     # what it says may be anybody's data; the log has it
     detail = f"unexpected {type(error).__name__}; the server's log says where"
-    return respond(request, Problem("about:blank", status.phrase, status, detail))
+    problem = Problem("about:blank", status.phrase, status, detail)
+    # the framework answers this one outside the guard
+    return respond(request, problem, HEADERS | {"Cache-Control": NOT_KEPT})

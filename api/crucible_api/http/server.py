@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from crucible_api.http.application import build
 from crucible_api.http.guard import Rules
@@ -21,6 +23,9 @@ from crucible_infra.errors import InvalidInput
 _GRACE_SECONDS = 3
 
 _BACKLOG = 128
+
+#: seconds in which a connection must ask something, or take what it was answered
+HEAD_SECONDS = 15.0
 
 #: connections at once; more are answered 503, and hold no memory
 _MOST_CONNECTIONS = 1000
@@ -71,6 +76,8 @@ def make_server(
         log_config=None,
         access_log=False,
         server_header=False,
+        # one parser, whatever else is installed
+        http=_Connection,
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws="none",
@@ -78,6 +85,59 @@ def make_server(
         lifespan="off",
     )
     return _Server(config, services, on_stop)
+
+
+class _Connection(H11Protocol):
+    """Ends when its client says nothing: idle ones would keep everybody else out.
+
+    The framework's own clock stands still until the first answer, and after each byte of a head.
+    """
+
+    _clock: asyncio.TimerHandle | None = None
+    _unsent = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request; only a whole head ends the wait."""
+        super().data_received(data)
+        if self._is_busy:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, unless it is here."""
+        super().on_response_complete()
+        if not self._is_busy:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    @property
+    def _is_busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._unsent = self.transport.get_write_buffer_size()
+        self._clock = self.loop.call_later(HEAD_SECONDS, self._leave)
+
+    def _stop_waiting(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _leave(self) -> None:
+        if 0 < self.transport.get_write_buffer_size() < self._unsent:
+            # slow, but it takes what it was answered
+            self._wait()
+        else:
+            self.transport.abort()
 
 
 class _Server(uvicorn.Server):

@@ -40,13 +40,30 @@ def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleErro
 def unlike(url: str, status: int, location: str | None) -> CrucibleError:
     """The error of an answer that `crucible serve` does not give."""
     if location and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        parts = urlsplit(location)
-        hint = f"CRUCIBLE_SERVER={parts.scheme}://{parts.netloc}" if parts.netloc else None
+        hint = f"CRUCIBLE_SERVER={place}" if (place := _server_of(location)) else None
         return InvalidInput(f"{url} sends its visitors elsewhere (HTTP {status})", hint=hint)
     return InvalidInput(
         f"{url} does not speak as `crucible serve` does (HTTP {status})",
         hint="CRUCIBLE_SERVER is the address that `crucible serve` prints",
     )
+
+
+def too_much(url: str, most: int) -> CrucibleError:
+    """The error of an answer that has no end."""
+    return CrucibleError(f"{url} answers more than {most // 2**20} MiB at once; nobody reads it")
+
+
+def endless(url: str) -> CrucibleError:
+    """The error of a list that does not go on and has no end."""
+    return CrucibleError(f"{url}: its list has no end")
+
+
+def _server_of(location: str) -> str:
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def mismatch(url: str, theirs: str, problem: str) -> CrucibleError:

@@ -20,7 +20,7 @@ import httpx
 from crucible_api.http import wire
 from crucible_api.http.forms import Version
 from crucible_api.http.wire import PROBLEM, Page, Problem
-from crucible_api.remote.answers import error_of, mismatch, unlike
+from crucible_api.remote.answers import endless, error_of, mismatch, too_much, unlike
 from crucible_infra.errors import InvalidInput, ServerUnavailable
 from crucible_infra.server_address import is_loopback
 from crucible_infra.settings import Settings
@@ -43,6 +43,9 @@ _CHANGE_SECONDS = 900.0
 #: of a stream's silence; servers say at least that they live every 15 s
 _SILENT_SECONDS = 40.0
 
+#: bytes of an answer that is read as a whole, and of one event
+MOST_BYTES = 256 * 2**20
+
 #: seconds a server is waited for that has answered before, and one that never did
 _PATIENCE, _FIRST_PATIENCE = 8.0, 1.0
 
@@ -51,6 +54,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 #: what a proxy says while the server behind it is away
 _AWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+
+#: a server of ours ends its lines like this
+_EVENT_END = b"\n\n"
 
 #: asking twice is asking once
 _REPEATABLE = ("GET", "HEAD", "PUT", "DELETE")
@@ -114,7 +120,7 @@ class Server:
     ) -> Value:
         """What is there; `patience` is how long the server may be away, in seconds."""
         request = _Request("GET", path, _said(query))
-        return self.understood(self._ask(request, patience).content, kind)
+        return self.understood(self._ask(request, patience)[1], kind)
 
     def pages(
         self,
@@ -132,14 +138,16 @@ class Server:
             page: Page[Value] = self.get(path, kind, patience=patience, limit=limit, after=after)
             yield from page.items
             left = None if left is None else left - len(page.items)
-            after = page.next
-            if after is None:
+            if page.next is None:
                 return
+            if page.next == after or not page.items:
+                raise endless(self.url)
+            after = page.next
 
     def send(self, method: str, path: str, kind: type[Value], body: object = None) -> Value:
         """What the server makes of something it is told. Nothing is said twice that counts."""
         data = None if body is None else wire.encode(body)
-        return self.understood(self._ask(_Request(method, path, body=data)).content, kind)
+        return self.understood(self._ask(_Request(method, path, body=data))[1], kind)
 
     def understood(self, data: bytes, kind: type[Value]) -> Value:
         """What an answer says. Raises CrucibleError, with the reason if it is another version."""
@@ -157,7 +165,7 @@ class Server:
 
     def size(self, path: str) -> int | None:
         """How many bytes are there; None where nothing is."""
-        answer = self._ask(_Request("HEAD", path))
+        answer, _ = self._ask(_Request("HEAD", path))
         return int(answer.headers.get("content-length", 0)) if answer.is_success else None
 
     def upload(self, path: str, chunks: Callable[[], Iterator[bytes]]) -> None:
@@ -173,16 +181,18 @@ class Server:
     def events(self, path: str) -> Iterator[Event]:
         """The events of a stream until the server ends it. Raises ServerUnavailable."""
         with self._answer(_Request("GET", path), _SILENT_SECONDS) as response:
-            lines: list[str] = []
+            held = b""
             with _named(self.url):
-                for line in response.iter_lines():
-                    if line:
-                        lines.append(line)
-                    elif lines:
-                        yield _event(lines)
-                        lines = []
+                for piece in response.iter_bytes():
+                    *whole, held = (held + piece).split(_EVENT_END)
+                    if len(held) > MOST_BYTES:
+                        raise too_much(self.url, MOST_BYTES)
+                    yield from (_event(one.decode("utf-8", "replace")) for one in whole if one)
 
-    def _ask(self, request: _Request, patience: float | None = None) -> httpx.Response:
+    def _ask(
+        self, request: _Request, patience: float | None = None
+    ) -> tuple[httpx.Response, bytes]:
+        """The answer to a request, and its body."""
         if patience is None:
             patience = _PATIENCE if self._has_answered else _FIRST_PATIENCE
         is_repeatable = request.method in _REPEATABLE
@@ -191,9 +201,7 @@ class Server:
         while True:
             try:
                 with self._answer(request, silence) as response:
-                    with _named(self.url):
-                        response.read()
-                    return response
+                    return response, self._whole(response)
             except _Lost as lost:
                 if lost.is_sent and not is_repeatable:
                     raise ServerUnavailable(lost.message, hint=_UNKNOWN) from lost
@@ -228,15 +236,23 @@ class Server:
         is_missing = request.method == "HEAD" and response.status_code == HTTPStatus.NOT_FOUND
         if response.is_success or is_missing:
             return
-        with _named(self.url):
-            response.read()
+        content = self._whole(response)
         kind = response.headers.get("content-type", "").partition(";")[0]
         if kind == PROBLEM:
-            problem = self.understood(response.content, Problem)
+            problem = self.understood(content, Problem)
             raise error_of(problem, self.url, is_authorized="authorization" in self._client.headers)
         if response.status_code in _AWAY:
             raise _Lost(f"{self.url} does not answer: HTTP {response.status_code}", hint=_HINT)
         raise unlike(self.url, response.status_code, response.headers.get("location"))
+
+    def _whole(self, response: httpx.Response) -> bytes:
+        """A body to its end, which must come: a server is trusted with results, not with memory."""
+        found = bytearray()
+        for piece in self._bytes(response):
+            found += piece
+            if len(found) > MOST_BYTES:
+                raise too_much(self.url, MOST_BYTES)
+        return bytes(found)
 
     def _bytes(self, response: httpx.Response) -> Iterator[bytes]:
         with _named(self.url):
@@ -273,8 +289,8 @@ def _named(url: str) -> Iterator[None]:
         raise lost from error
 
 
-def _event(lines: list[str]) -> Event:
-    fields = [line.partition(":") for line in lines]
+def _event(text: str) -> Event:
+    fields = [line.partition(":") for line in text.split("\n")]
     name = [text.strip() for kind, _, text in fields if kind == "event"]
     data = [text.removeprefix(" ") for kind, _, text in fields if kind == "data"]
     return Event(name[-1] if name else "message", "\n".join(data).encode())

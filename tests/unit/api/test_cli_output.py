@@ -85,3 +85,15 @@ def test_a_piped_table_is_never_folded_or_coloured(capsys: pytest.CaptureFixture
     assert lines[2].endswith("  1.0 %")
     assert "\x1b" not in "".join(lines)
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_no_part_of_an_answer_is_obeyed_by_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;title\x07\x1b[2J \x9b31m \u202eevil"
+    voice = Voice()
+    voice.answer(evil)
+    voice.table([Column("model"), Column("n")], [[evil, "1"]])
+    voice.data({"model": evil})
+    said = capsys.readouterr().out
+
+    assert not set("\x1b\x07\x9b\u202e") & set(said)
+    assert json.loads(said[said.index("{") :]) == {"model": evil}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from crucible_api.http import guard
 from crucible_api.http.guard import COOKIE, Rules
 from crucible_api.http.tries import Tries
 from crucible_infra import settings
@@ -22,6 +24,10 @@ GOOD = "a-token-that-lets-somebody-in"
 
 #: what a browser says of a page of another site, and of a server's own
 FOREIGN = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+
+
+#: where does this body end?
+TWO_LENGTHS = b"Content-Length: 5\r\nTransfer-Encoding: chunked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,7 @@ def test_wrong_tokens_are_sent_away_where_too_many_wait(doors: Doors) -> None:
         (b"POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000", 413),
         (b"POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1", 400),
         (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000", 413),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\n" + TWO_LENGTHS, 400),
     ],
 )
 def test_what_no_client_should_send_is_refused(
@@ -210,6 +217,41 @@ def test_a_body_in_pieces_is_bounded_too(doors: Doors) -> None:
     answer = httpx.post(f"{doors.open}/api/v1/runs", content=pieces, headers=headers)
     assert answer.status_code == 413
     assert answer.json()["detail"].startswith("this request has at most")
+
+
+def test_nobody_asks_for_more_completions_than_a_page_could_show(doors: Doors) -> None:
+    form = {"models": ["nano"], "datasets": ["none"], "n": [2**31 - 1]}
+    answer = httpx.post(f"{doors.open}/api/v1/runs", json=form)
+    assert (answer.status_code, "body.n.0" in answer.text) == (422, True)
+
+
+def test_a_body_that_comes_in_drops_is_not_waited_for(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_BODY_SECONDS", 0.2)
+
+    place = urlsplit(doors.locked)
+    with socket.create_connection((place.hostname, place.port), timeout=20) as connection:
+        head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n"
+        connection.sendall(head)
+        for _ in range(20):
+            connection.sendall(b"a")
+            time.sleep(0.05)
+        connection.settimeout(0.05)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 408")
+
+
+def test_who_leaves_in_the_middle_of_a_body_is_no_failure_of_ours(
+    doors: Doors, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = urlsplit(doors.locked)
+    head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\ntoken="
+    with socket.create_connection((place.hostname, place.port), timeout=20) as connection:
+        connection.sendall(head)
+    # the server's thread has seen it when it answers the next one
+    for _ in range(3):
+        httpx.get(f"{doors.locked}/login")
+    assert caplog.records == []
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(doors: Doors) -> None:
@@ -278,6 +320,8 @@ def test_a_failure_that_nobody_foresaw_tells_its_kind_alone(
     assert answer.status_code == 500
     assert json.loads(answer.content)["detail"].startswith("unexpected AttributeError")
     assert "secret-place" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
     capfd.readouterr()
     settings.current.cache_clear()
     del doors

@@ -110,6 +110,10 @@ def test_what_would_unpack_to_too_much_is_never_unpacked(
         dataset_of(f"artifact:{store.put(bomb)}", None, store)
     with pytest.raises(InvalidInput, match="has more than 1 MiB"):
         dataset_of(f"artifact:{store.put(bytes(2**20 + 1))}", None, store)
+    # a file of gzip may have several members, and only the last one be too much
+    behind = store.put(gzip.compress(b"{}\n") + bomb)
+    with pytest.raises(InvalidInput, match="when it is unpacked"):
+        completions_of(EvaluationForm(artifact=behind), store)
 
 
 def test_samples_are_rows_or_a_file_that_was_put(store: ArtifactStore) -> None:
