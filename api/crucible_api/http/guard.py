@@ -62,7 +62,8 @@ _POLICY = (
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # with "no-referrer" browsers hide from this server, too, which of its pages sends a form
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -132,7 +133,9 @@ class Guard:
         if path.startswith(_API):
             detail = "a token is needed: crucible token create, on the server's host"
             return _refuse(request, HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
-        return RedirectResponse(f"{LOGIN}?next={quote(path)}", HTTPStatus.SEE_OTHER)
+        query = request.url.query
+        place = f"{path}?{query}" if query else path
+        return RedirectResponse(f"{LOGIN}?next={quote(place)}", HTTPStatus.SEE_OTHER)
 
 
 def _oversized(request: Request) -> HTTPStatus | None:

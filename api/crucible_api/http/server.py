@@ -47,7 +47,9 @@ def listen(address: str, port: int) -> Iterator[Bound]:
             hint="--port 0 takes a free one",
         ) from error
     with made:
-        name = f"[{address}]" if family == socket.AF_INET6 else address
+        # nobody can ask for "every address"; this host's own is one of them
+        asked = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+        name = f"[{asked}]" if family == socket.AF_INET6 else asked
         yield Bound(made, f"http://{name}:{made.getsockname()[1]}")
 
 

@@ -27,9 +27,8 @@ def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleErro
     if problem.type != _BLANK:
         return wire.error_of(problem)
     if problem.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-        return CrucibleError(
-            f"{url} knows no such request", hint=f"this is codecrucible {__version__}; is it older?"
-        )
+        hint = _bare(url) or f"this is codecrucible {__version__}; is it older?"
+        return CrucibleError(f"{url} knows no such request", hint=hint)
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return ServerUnavailable(f"{url}: {problem.detail}", hint=problem.hint)
     if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -45,8 +44,23 @@ def unlike(url: str, status: int, location: str | None) -> CrucibleError:
         return InvalidInput(f"{url} sends its visitors elsewhere (HTTP {status})", hint=hint)
     return InvalidInput(
         f"{url} does not speak as `crucible serve` does (HTTP {status})",
-        hint="CRUCIBLE_SERVER is the address that `crucible serve` prints",
+        hint=_bare(url) or "CRUCIBLE_SERVER is the address that `crucible serve` prints",
     )
+
+
+def silence_hint(url: str, reason: str) -> str:
+    """What to do about a server that does not answer."""
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return "SSL_CERT_FILE names the authority of its certificate, where this host has none"
+    if "[SSL" in reason:
+        return f"does it speak TLS? CRUCIBLE_SERVER=http{url.removeprefix('https')} if not"
+    return "is `crucible serve` running there? CRUCIBLE_SERVER names it; without it work is done here"
+
+
+def _bare(url: str) -> str | None:
+    """The advice to leave out a path: of a page, or of the API."""
+    parts = urlsplit(url)
+    return f"CRUCIBLE_SERVER={parts.scheme}://{parts.netloc}, without a path" if parts.path else None
 
 
 def mismatch(url: str, theirs: str, problem: str) -> CrucibleError:
