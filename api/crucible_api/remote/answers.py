@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 from crucible_api import __version__
 from crucible_api.http import wire
 from crucible_api.http.wire import Problem
-from crucible_infra.errors import CrucibleError, InvalidInput, ServerUnavailable
+from crucible_infra.errors import (
+    BrokerUnavailable,
+    CrucibleError,
+    DatabaseUnavailable,
+    InvalidInput,
+    ServerUnavailable,
+)
 
 #: the type of a problem that is no error of ours
 _BLANK = "about:blank"
@@ -25,7 +31,7 @@ def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleErro
         wants = "does not accept this token" if is_authorized else "wants a token"
         return InvalidInput(f"{url} {wants}", hint=_HINT)
     if problem.type != _BLANK:
-        return wire.error_of(problem)
+        return _placed(wire.error_of(problem))
     if problem.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         hint = _bare(url) or f"this is codecrucible {__version__}; is it older?"
         return CrucibleError(f"{url} knows no such request", hint=hint)
@@ -34,6 +40,13 @@ def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleErro
     if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return InvalidInput(f"{url}: {problem.detail}", hint=problem.hint)
     return CrucibleError(f"{url}: {problem.detail}", hint=problem.hint)
+
+
+def _placed(error: CrucibleError) -> CrucibleError:
+    """The same; what only its host can mend says so."""
+    if isinstance(error, BrokerUnavailable | DatabaseUnavailable) and error.hint:
+        return type(error)(error.message, hint=f"on the server's host: {error.hint}")
+    return error
 
 
 def unlike(url: str, status: int, location: str | None) -> CrucibleError:
