@@ -23,9 +23,6 @@ PORT = 8642
 
 _LOOPBACK = "127.0.0.1"
 
-#: listens on all interfaces
-_EVERY = ("0.0.0.0", "::")
-
 #: what a browser of this host calls it
 _NAMES = ("localhost", _LOOPBACK, "[::1]")
 
@@ -101,7 +98,7 @@ def command(
     services = open_services(current())
     with listen(address, port) as bound, hands(voice, trains=services.trains):
         log.configure()
-        others = " and this host's other addresses" if address in _EVERY else ""
+        others = " and this host's other addresses" if bound.is_everywhere else ""
         lock = "" if is_open else ", with a token"
         voice.announce(f"the page is at {bound.url}/{others}{lock}")
         if voice.is_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
@@ -22,6 +23,8 @@ _GRACE_SECONDS = 3
 
 _BACKLOG = 128
 
+_LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+
 #: connections at once; more are answered 503, and hold no memory
 _MOST_CONNECTIONS = 1000
 
@@ -32,6 +35,8 @@ class Bound:
 
     socket: socket.socket
     url: str
+    #: whether it listens at every address of this host
+    is_everywhere: bool = False
 
 
 @contextmanager
@@ -47,10 +52,12 @@ def listen(address: str, port: int) -> Iterator[Bound]:
             hint="--port 0 takes a free one",
         ) from error
     with made:
+        host, port = made.getsockname()[:2]
+        is_everywhere = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
         # nobody can ask for "every address"; this host's own is one of them
-        asked = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+        asked = _LOOPBACK[family] if is_everywhere else address
         name = f"[{asked}]" if family == socket.AF_INET6 else asked
-        yield Bound(made, f"http://{name}:{made.getsockname()[1]}")
+        yield Bound(made, f"http://{name}:{port}", is_everywhere=is_everywhere)
 
 
 def serve(

@@ -61,19 +61,23 @@ def unlike(url: str, status: int, location: str | None) -> CrucibleError:
     )
 
 
-def silence_hint(url: str, reason: str) -> str:
+def silence_hint(url: str, reason: str = "") -> str:
     """What to do about a server that does not answer."""
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return "SSL_CERT_FILE names the authority of its certificate, where this host has none"
     if "[SSL" in reason:
         return f"does it speak TLS? CRUCIBLE_SERVER=http{url.removeprefix('https')} if not"
-    return "is `crucible serve` running there? CRUCIBLE_SERVER names it; without it work is done here"
+    return (
+        "is `crucible serve` running there? CRUCIBLE_SERVER names it; without it work is done here"
+    )
 
 
 def _bare(url: str) -> str | None:
     """The advice to leave out a path: of a page, or of the API."""
     parts = urlsplit(url)
-    return f"CRUCIBLE_SERVER={parts.scheme}://{parts.netloc}, without a path" if parts.path else None
+    if parts.path.strip("/"):
+        return f"CRUCIBLE_SERVER={parts.scheme}://{parts.netloc}, without a path"
+    return None
 
 
 def mismatch(url: str, theirs: str, problem: str) -> CrucibleError:

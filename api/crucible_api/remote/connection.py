@@ -233,7 +233,8 @@ class Server:
             problem = self.understood(response.content, Problem)
             raise error_of(problem, self.url, is_authorized="authorization" in self._client.headers)
         if response.status_code in _AWAY:
-            raise _Lost(f"{self.url} does not answer: HTTP {response.status_code}", hint=silence_hint(self.url, ""))
+            told = f"{self.url} does not answer: HTTP {response.status_code}"
+            raise _Lost(told, hint=silence_hint(self.url))
         raise unlike(self.url, response.status_code, response.headers.get("location"))
 
     def _bytes(self, response: httpx.Response) -> Iterator[bytes]:
