@@ -48,7 +48,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _problem(url: str) -> str | None:
-    if "://" not in url:
+    if "://" not in url and not url.startswith(("http:", "https:")):
         return "lacks its https:// or http://"
     try:
         parts = urlsplit(url)
