@@ -48,6 +48,8 @@ def is_loopback(url: str) -> bool:
 
 
 def _problem(url: str) -> str | None:
+    if "://" not in url and not url.startswith(("http:", "https:")):
+        return "lacks its https:// or http://"
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

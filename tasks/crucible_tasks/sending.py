@@ -203,8 +203,10 @@ def _broker_unavailable(error: Exception) -> BrokerUnavailable:
     place = log.redact(settings.current().broker_url)
     if hint := refusal_hint(error):
         return BrokerUnavailable(f"the broker {place} cannot be used: {error}", hint=hint)
+    # Celery's own words have several lines, and want it restarted, which nothing needs
+    reason = error.__cause__ if isinstance(error, RuntimeError) else error
     return BrokerUnavailable(
-        f"the broker {place} cannot be reached: {error}",
+        f"the broker {place} cannot be reached: {reason}",
         hint="start Redis there (one that wants TLS is rediss://…), "
         "or unset CRUCIBLE_BROKER_URL to do everything in this process",
     )

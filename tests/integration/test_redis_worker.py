@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import services
+from commandline import PROGRAM
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -95,6 +96,24 @@ def test_a_question_nobody_serves_says_how_to_start_a_worker(
     assert done.returncode == 1
     assert "no worker serves the queue generation" in done.stderr
     assert "crucible worker" in done.stderr
+
+
+def test_a_doctor_waits_for_a_busy_worker_and_not_for_one_nobody_started(
+    redis_of_my_own: services.RedisServer, crucible_home: Path
+) -> None:
+    said = subprocess.run(
+        [*PROGRAM, "doctor", "--sandbox"],
+        env=_environment(redis_of_my_own.url, crucible_home),
+        capture_output=True,
+        text=True,
+        # answers are waited for twice as long
+        timeout=60,
+        check=False,
+    )
+
+    assert said.returncode == 1
+    assert "no worker serves the queue evaluation" in said.stderr
+    assert "crucible worker --queues evaluation" in said.stderr
 
 
 def test_a_dead_broker_is_one_line_within_seconds(crucible_home: Path) -> None:

@@ -109,6 +109,42 @@ def test_a_token_is_asked_for_and_never_told(services: Services) -> None:
     assert "does not accept" in wrong.message
 
 
+def test_a_token_that_is_revoked_while_a_run_is_followed_leaves_the_run(
+    services: Services, filled: Filled
+) -> None:
+    good = [TOKEN]
+    rules = Rules(RULES.hosts, is_good=lambda text: text in good)
+    with answering(services, rules) as url, closing(Server(url, TOKEN)) as server:
+        found = RemoteRuns(server, RemoteArtifacts(server), PATIENCE)
+        # more than have a stream each
+        run_ids = [filled.running, filled.planned, filled.large, filled.small, filled.toy]
+        with found.observed(run_ids, _nothing) as observer:
+            observer.progress(filled.toy)
+            good.clear()
+            with pytest.raises(InvalidInput, match="does not accept") as caught:
+                _wait(lambda: observer.progress(filled.running).is_over)
+
+    assert "the run goes on: crucible runs follow SWEEP" in (caught.value.hint or "")
+
+
+def test_an_address_with_too_much_or_too_little_is_told_so(services: Services) -> None:
+    with answering(services) as url:
+        for place in ("/api/v1", "/runs", "/api/v1/runs"):
+            assert _refused(url + place).hint == f"CRUCIBLE_SERVER={url}, without a path"
+        assert _refused(url.replace("http", "https")).hint == (
+            f"does it speak TLS? CRUCIBLE_SERVER={url} if not"
+        )
+
+
+def test_what_only_the_servers_host_can_mend_says_where() -> None:
+    body = (
+        b'{"type":"urn:codecrucible:broker-unavailable","title":"x","status":503,'
+        b'"detail":"away","hint":"start Redis there"}'
+    )
+    with answering_as(503, body, {"Content-Type": "application/problem+json"}) as url:
+        assert _refused(url).hint == "on the server's host: start Redis there"
+
+
 def test_a_server_with_another_name_says_so(services: Services) -> None:
     with answering(services, Rules(frozenset({"other.example"}))) as url:
         assert "another name" in _refused(url).message

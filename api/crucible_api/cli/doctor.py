@@ -92,10 +92,14 @@ def _examine_sandbox(voice: Voice) -> None:
 def _ask(voice: Voice, *, is_detailed: bool) -> HostReport:
     """What an evaluation worker says about its host. Raises CrucibleError when none answers."""
     from crucible_api.cli.hands import hands
-    from crucible_tasks.evaluation import HOST, HostRequest
+    from crucible_tasks.evaluation import HOST, QUEUE, HostRequest
     from crucible_tasks.sending import send_and_wait
+    from crucible_tasks.served import demand_worker
 
     with hands(voice):
+        if not current().is_embedded:
+            # a busy worker is waited for, and not one that nobody has started
+            demand_worker(QUEUE)
         return send_and_wait(HOST, HostRequest(is_detailed=is_detailed), _SANDBOX_SECONDS)
 
 

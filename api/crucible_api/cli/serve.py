@@ -98,7 +98,9 @@ def command(
     services = open_services(current())
     with listen(address, port) as bound, hands(voice, trains=services.trains):
         log.configure()
-        voice.announce(f"the page is at {bound.url}/" + ("" if is_open else ", with a token"))
+        others = " and this host's other addresses" if bound.is_everywhere else ""
+        lock = "" if is_open else ", with a token"
+        voice.announce(f"the page is at {bound.url}/{others}{lock}")
         if voice.is_json:
             voice.data({"url": bound.url})
         if opens:

@@ -22,7 +22,7 @@ Examples:
 
 Beyond loopback, and with --require-token, crucible serve lets only those in who have one. Whoever
 has one may do what you may with crucible on this host. Only its digest is kept. A token that is
-revoked is refused from the next request on.
+revoked is refused from the next request on, and whoever follows a run with it, within five minutes.
 """
 
 

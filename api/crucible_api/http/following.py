@@ -37,6 +37,9 @@ _LOOK_AT_LEAST_EVERY = 5.0
 #: seconds between signs of life, which keep a proxy from ending a connection
 _HEARTBEAT = 15.0
 
+#: seconds of one stream; whoever comes back for more shows a token again, which may be revoked
+_LONGEST = 300.0
+
 #: threads that look, apart from those of other requests
 _LOOKERS = 4
 
@@ -92,11 +95,13 @@ class Following:
         look_every: float = _LOOK_EVERY,
         heartbeat: float = _HEARTBEAT,
         rest: float = _LOOK_AT_LEAST_EVERY,
+        longest: float = _LONGEST,
     ) -> None:
         self._most = most
         self._look_every = look_every
         self._heartbeat = heartbeat
         self._rest = rest
+        self._longest = longest
         self._followed: dict[str, _Followed] = {}
         self._followers = 0
         self._is_closed = False
@@ -122,11 +127,11 @@ class Following:
     async def events(
         self, name: str, look: Look, first: Seen, last_id: str
     ) -> AsyncIterator[bytes]:
-        """What happens to a thing, from what the first look saw to its end."""
-        followed = self._join(name, look, first)
+        """What happens to a thing from what the first look saw on, to its end or for a while."""
+        followed, until = self._join(name, look, first), time.monotonic() + self._longest
         try:
             yield _RETRY
-            while not self._is_closed:
+            while not self._is_closed and time.monotonic() < until:
                 seen, changed = followed.seen, followed.changed
                 if seen.id != last_id:
                     last_id = seen.id

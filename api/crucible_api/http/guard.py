@@ -127,7 +127,9 @@ class Guard:
         if path.startswith(_API):
             detail = "a token is needed: crucible token create, on the server's host"
             return _refuse(request, HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
-        return RedirectResponse(f"{LOGIN}?next={quote(path)}", HTTPStatus.SEE_OTHER)
+        query = request.url.query
+        place = f"{path}?{query}" if query else path
+        return RedirectResponse(f"{LOGIN}?next={quote(place)}", HTTPStatus.SEE_OTHER)
 
 
 def _oversized(request: Request) -> HTTPStatus | None:

@@ -26,23 +26,23 @@ def login_router(rules: Rules) -> APIRouter:
     async def login_page(request: Request) -> Response:
         """Ask for a token."""
         is_in = rules.is_good is None or rules.is_good(request.cookies.get(COOKIE, ""))
-        return _page(request, "", HTTPStatus.OK, is_in=is_in)
+        return _page(request, request.query_params.get("next", ""), is_in=is_in)
 
     @router.post(LOGIN)
     async def login(request: Request) -> Response:
         """Take a token, and go where its owner wanted to."""
         fields = parse_qs((await request.body()).decode("latin-1"), max_num_fields=10)
-        token = fields.get("token", [""])[0].strip()
+        token, place = (fields.get(name, [""])[0].strip() for name in ("token", "next"))
         if rules.is_good is None or rules.is_good(token):
-            answer = RedirectResponse(_local(fields.get("next", [""])[0]), HTTPStatus.SEE_OTHER)
+            answer = RedirectResponse(_local(place), HTTPStatus.SEE_OTHER)
             is_secure = request.url.scheme == "https"
             answer.set_cookie(
                 COOKIE, token, _KEPT, secure=is_secure, httponly=True, samesite="strict"
             )
             return answer
         if not await rules.tries.wait():
-            return _page(request, _TOO_MANY, HTTPStatus.TOO_MANY_REQUESTS)
-        return _page(request, _WRONG, HTTPStatus.UNAUTHORIZED)
+            return _page(request, place, _TOO_MANY, HTTPStatus.TOO_MANY_REQUESTS)
+        return _page(request, place, _WRONG, HTTPStatus.UNAUTHORIZED)
 
     @router.post("/logout")
     async def logout() -> Response:
@@ -54,9 +54,15 @@ def login_router(rules: Rules) -> APIRouter:
     return router
 
 
-def _page(request: Request, problem: str, status: HTTPStatus, *, is_in: bool = False) -> Response:
-    place = _local(request.query_params.get("next", ""))
-    return render(request, "login.html", status, problem=problem, next=place, is_in=is_in)
+def _page(
+    request: Request,
+    place: str,
+    problem: str = "",
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    is_in: bool = False,
+) -> Response:
+    return render(request, "login.html", status, problem=problem, next=_local(place), is_in=is_in)
 
 
 def _local(place: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import signal
 import socket
@@ -27,6 +28,8 @@ _BACKLOG = 128
 #: seconds in which a connection must ask something, or take what it was answered
 HEAD_SECONDS = 15.0
 
+_LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+
 #: connections at once; more are answered 503, and hold no memory
 _MOST_CONNECTIONS = 1000
 
@@ -37,6 +40,8 @@ class Bound:
 
     socket: socket.socket
     url: str
+    #: whether it listens at every address of this host
+    is_everywhere: bool = False
 
 
 @contextmanager
@@ -52,8 +57,12 @@ def listen(address: str, port: int) -> Iterator[Bound]:
             hint="--port 0 takes a free one",
         ) from error
     with made:
-        name = f"[{address}]" if family == socket.AF_INET6 else address
-        yield Bound(made, f"http://{name}:{made.getsockname()[1]}")
+        host, port = made.getsockname()[:2]
+        is_everywhere = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
+        # nobody can ask for "every address"; this host's own is one of them
+        asked = _LOOPBACK[family] if is_everywhere else address
+        name = f"[{asked}]" if family == socket.AF_INET6 else asked
+        yield Bound(made, f"http://{name}:{port}", is_everywhere=is_everywhere)
 
 
 def serve(

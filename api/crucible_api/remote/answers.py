@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 from crucible_api import __version__
 from crucible_api.http import wire
 from crucible_api.http.wire import Problem
-from crucible_infra.errors import CrucibleError, InvalidInput, ServerUnavailable
+from crucible_infra.errors import (
+    BrokerUnavailable,
+    CrucibleError,
+    DatabaseUnavailable,
+    InvalidInput,
+    ServerUnavailable,
+)
 
 #: the type of a problem that is no error of ours
 _BLANK = "about:blank"
@@ -25,16 +31,22 @@ def error_of(problem: Problem, url: str, *, is_authorized: bool) -> CrucibleErro
         wants = "does not accept this token" if is_authorized else "wants a token"
         return InvalidInput(f"{url} {wants}", hint=_HINT)
     if problem.type != _BLANK:
-        return wire.error_of(problem)
+        return _placed(wire.error_of(problem))
     if problem.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-        return CrucibleError(
-            f"{url} knows no such request", hint=f"this is codecrucible {__version__}; is it older?"
-        )
+        hint = _bare(url) or f"this is codecrucible {__version__}; is it older?"
+        return CrucibleError(f"{url} knows no such request", hint=hint)
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return ServerUnavailable(f"{url}: {problem.detail}", hint=problem.hint)
     if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return InvalidInput(f"{url}: {problem.detail}", hint=problem.hint)
     return CrucibleError(f"{url}: {problem.detail}", hint=problem.hint)
+
+
+def _placed(error: CrucibleError) -> CrucibleError:
+    """The same; what only its host can mend says so."""
+    if isinstance(error, BrokerUnavailable | DatabaseUnavailable) and error.hint:
+        return type(error)(error.message, hint=f"on the server's host: {error.hint}")
+    return error
 
 
 def unlike(url: str, status: int, location: str | None) -> CrucibleError:
@@ -44,7 +56,7 @@ def unlike(url: str, status: int, location: str | None) -> CrucibleError:
         return InvalidInput(f"{url} sends its visitors elsewhere (HTTP {status})", hint=hint)
     return InvalidInput(
         f"{url} does not speak as `crucible serve` does (HTTP {status})",
-        hint="CRUCIBLE_SERVER is the address that `crucible serve` prints",
+        hint=_bare(url) or "CRUCIBLE_SERVER is the address that `crucible serve` prints",
     )
 
 
@@ -64,6 +76,25 @@ def _server_of(location: str) -> str:
     except ValueError:
         return ""
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def silence_hint(url: str, reason: str = "") -> str:
+    """What to do about a server that does not answer."""
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return "SSL_CERT_FILE names the authority of its certificate, where this host has none"
+    if "[SSL" in reason:
+        return f"does it speak TLS? CRUCIBLE_SERVER=http{url.removeprefix('https')} if not"
+    return (
+        "is `crucible serve` running there? CRUCIBLE_SERVER names it; without it work is done here"
+    )
+
+
+def _bare(url: str) -> str | None:
+    """The advice to leave out a path: of a page, or of the API."""
+    parts = urlsplit(url)
+    if parts.path.strip("/"):
+        return f"CRUCIBLE_SERVER={parts.scheme}://{parts.netloc}, without a path"
+    return None
 
 
 def mismatch(url: str, theirs: str, problem: str) -> CrucibleError:

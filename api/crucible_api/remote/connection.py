@@ -20,7 +20,14 @@ import httpx
 from crucible_api.http import wire
 from crucible_api.http.forms import Version
 from crucible_api.http.wire import PROBLEM, Page, Problem
-from crucible_api.remote.answers import endless, error_of, mismatch, too_much, unlike
+from crucible_api.remote.answers import (
+    endless,
+    error_of,
+    mismatch,
+    silence_hint,
+    too_much,
+    unlike,
+)
 from crucible_infra.errors import InvalidInput, ServerUnavailable
 from crucible_infra.server_address import is_loopback
 from crucible_infra.settings import Settings
@@ -60,8 +67,6 @@ _EVENT_END = b"\n\n"
 
 #: asking twice is asking once
 _REPEATABLE = ("GET", "HEAD", "PUT", "DELETE")
-
-_HINT = "is `crucible serve` running there? CRUCIBLE_SERVER names it; without it work is done here"
 
 _UNKNOWN = "whether it was done is not known: crucible runs list | fine-tunes list"
 
@@ -242,7 +247,8 @@ class Server:
             problem = self.understood(content, Problem)
             raise error_of(problem, self.url, is_authorized="authorization" in self._client.headers)
         if response.status_code in _AWAY:
-            raise _Lost(f"{self.url} does not answer: HTTP {response.status_code}", hint=_HINT)
+            told = f"{self.url} does not answer: HTTP {response.status_code}"
+            raise _Lost(told, hint=silence_hint(self.url))
         raise unlike(self.url, response.status_code, response.headers.get("location"))
 
     def _whole(self, response: httpx.Response) -> bytes:
@@ -284,7 +290,7 @@ def _named(url: str) -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ssl.SSLError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        lost = _Lost(f"{url} does not answer: {reason}", hint=_HINT)
+        lost = _Lost(f"{url} does not answer: {reason}", hint=silence_hint(url, reason))
         lost.is_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         raise lost from error
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from crucible_api.reports import Progress
-from crucible_infra.errors import CrucibleError, ServerUnavailable
+from crucible_infra.errors import CrucibleError, InvalidInput, ServerUnavailable
 from crucible_tasks.outages import OUTAGES
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class Observer:
                     self._listen(run_ids[0])
                 self._ask(run_ids)
                 self._is_left.wait(_ROUND_SECONDS)
+        except InvalidInput as error:
+            # a token that is over ends this look at a run, and not the run
+            again = f"{error.hint}; the run goes on: crucible runs follow {_called(self.run_ids)}"
+            self._failure = InvalidInput(error.message, hint=again) if self._found else error
         except CrucibleError as error:
             self._failure = error
 
@@ -125,8 +129,11 @@ class Observer:
 def _given_up(
     error: ServerUnavailable, patience: float, run_ids: Sequence[str]
 ) -> ServerUnavailable:
-    name = run_ids[0] if len(run_ids) == 1 else "SWEEP"
     return ServerUnavailable(
         f"{error.message} (waited {patience:g} s)",
-        hint=f"nothing is lost; when it is back: crucible runs follow {name}",
+        hint=f"nothing is lost; when it is back: crucible runs follow {_called(run_ids)}",
     )
+
+
+def _called(run_ids: Sequence[str]) -> str:
+    return run_ids[0] if len(run_ids) == 1 else "SWEEP"

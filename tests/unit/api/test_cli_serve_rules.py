@@ -53,6 +53,11 @@ def test_a_name_that_is_allowed_is_the_only_one_besides_this_hosts(crucible_home
     assert rules.is_good("t" * 32)
 
 
+def test_what_it_says_of_every_address_can_be_opened() -> None:
+    with listen("0.0.0.0", 0) as bound:
+        assert bound.url.startswith("http://127.0.0.1:")
+
+
 @pytest.mark.parametrize(
     "words",
     [

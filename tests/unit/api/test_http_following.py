@@ -63,6 +63,17 @@ def test_fifty_followers_share_every_look() -> None:
     ]
 
 
+def test_a_stream_ends_after_a_while_so_that_a_token_is_shown_again() -> None:
+    script, following = Script(1_000_000), Following(heartbeat=0.001, longest=0.05)
+
+    async def story() -> list[bytes]:
+        return await _all(following.events("it", script, await following.look(script), ""))
+
+    told = asyncio.run(story())
+    assert told[1].startswith(b"event: progress")
+    assert not any(event.startswith(b"event: end") for event in told)
+
+
 def test_a_look_that_fails_is_not_the_end() -> None:
     script, following = Script(3, failing=2), Following(look_every=0.01, rest=0.01)
 

@@ -154,6 +154,8 @@ def test_without_a_token_nobody_gets_in(doors: Doors, headers: dict[str, str]) -
     assert answer.json()["status"] == 401
     page = httpx.get(f"{doors.locked}/runs", headers=headers)
     assert (page.status_code, page.headers["location"]) == (303, "/login?next=/runs")
+    found = httpx.get(f"{doors.locked}/compare?a=one&b=two").headers["location"]
+    assert found == "/login?next=/compare%3Fa%3Done%26b%3Dtwo"
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,7 @@ def test_an_address_that_is_none_is_refused_without_a_password(url: str) -> None
         settings.read({"CRUCIBLE_SERVER": url}).check()
 
     assert "password@" not in f"{caught.value.message} {caught.value.hint}"
+    assert ("lacks its https://" in caught.value.message) == (url == "c.example")
 
 
 @pytest.mark.parametrize("name", ["CRUCIBLE_BROKER_URL", "CRUCIBLE_DATABASE_URL"])

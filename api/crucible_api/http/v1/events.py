@@ -46,7 +46,8 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 async def follow_run(serving: Serving, run_id: Name, last_event_id: LastEventId = "") -> Response:
     """Tell how far a run is whenever that changes, until nothing more happens to it.
 
-    Each event `progress` carries what `/progress` answers; `end` carries it for the last time.
+    Each event `progress` carries what `/progress` answers; `end` carries it for the last time. A
+    stream that ends after five minutes without `end` goes on where it is asked for again.
     """
     return await _follow(serving, f"run {run_id}", _run(serving.runs, run_id), last_event_id)
 

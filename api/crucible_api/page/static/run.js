@@ -122,6 +122,8 @@
     try {
       const answer = await fetch(`${api}/progress`);
       if (answer.ok) show(await answer.json());
+      // its token is revoked or over: the server knows where to ask for another
+      else if (answer.status === 401) return location.reload();
     } catch {
       // the server is away: the next look may find it again
     }
