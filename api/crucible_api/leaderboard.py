@@ -84,7 +84,7 @@ class Leaderboard:
     k: int
     #: the best first
     lines: tuple[Line, ...] = ()
-    #: without a rank
+    #: without a rank; the best first
     apart: tuple[Line, ...] = ()
     #: lines with a lower score than those shown
     more: int = 0
@@ -104,11 +104,12 @@ def leaderboard(runs: Runs, name: str | None = None, k: int | None = None) -> Le
         if chosen_k not in board.ks:
             known = ", ".join(str(one) for one in board.ks)
             raise InvalidInput(f"no run on {board.name} has a pass@{chosen_k}", hint=f"k: {known}")
-        found = _of_settings(scored_runs(connection, board.digest, chosen_k))
-        apart = [one for one in found if _reason(one) is not None]
-        ranked = sorted(
-            (one for one in found if one not in apart), key=lambda one: -(one.score.value or 0)
+        found = sorted(
+            _of_settings(scored_runs(connection, board.digest, chosen_k)),
+            key=lambda one: -(one.score.value or 0),
         )
+        apart = [one for one in found if _reason(one) is not None]
+        ranked = [one for one in found if one not in apart]
         shown = ranked[:SHOWN]
         return Leaderboard(
             boards,

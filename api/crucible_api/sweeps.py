@@ -158,7 +158,9 @@ def _info(sweep_id: str, runs: Sequence[RunInfo]) -> SweepInfo:
         id=sweep_id,
         created_at=runs[0].created_at,
         states=tuple((state, states[state]) for state in RunState if states[state]),
-        models=tuple(dict.fromkeys(run.model for run in runs)),
+        models=tuple(
+            dict.fromkeys(run.registered.name if run.registered else run.model for run in runs)
+        ),
         datasets=tuple(dict.fromkeys(run.dataset for run in runs)),
         completions=sum(run.challenges * run.n for run in runs),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 from dataclasses import replace
@@ -106,6 +107,16 @@ def test_a_heat_map_shows_the_scores_of_the_sweep(server: Served) -> None:
         score = next(score for score in one.scores if score.k == 10)
         setting = (one.run.model, f"{one.run.temperature:g}")
         assert shown[setting] == pytest.approx(100 * score.value, abs=1e-3)
+
+
+def test_a_sweep_without_a_score_has_no_heat_map(server: Served) -> None:
+    summary = sweep_summary(server.services.runs, server.filled.sweep)
+    unknown = [
+        replace(run, scores=tuple(replace(one, value=math.nan) for one in run.scores))
+        for run in summary.runs
+    ]
+    assert heat_maps(unknown, 10) == ()
+    assert len(heat_maps([*unknown[1:], summary.runs[0]], 10)) == 1
 
 
 def test_a_cost_is_the_mean_over_the_stored_completions(server: Served) -> None:

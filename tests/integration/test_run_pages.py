@@ -109,6 +109,21 @@ def test_a_part_of_an_id_leads_to_the_run(client: httpx.Client, site: Served) ->
     assert _page(client, "/runs/nobody", 404)
 
 
+@pytest.mark.parametrize("rest", ["grid?sort=rate", "completions?task_id=a%2Fb&index=1"])
+def test_a_part_of_an_id_leads_to_what_is_in_the_run(
+    client: httpx.Client, site: Served, rest: str
+) -> None:
+    answer = client.get(f"/runs/{site.filled.large[-4:]}/{rest}")
+    assert answer.headers["location"] == f"/runs/{site.filled.large}/{rest}"
+
+
+def test_a_page_that_is_not_there_says_so_in_plain_words(client: httpx.Client) -> None:
+    assert "nothing has this address" in _page(client, "/nonsense", 404)
+    assert "Fine-tune not found" in _page(client, "/fine-tunes/nobody", 404)
+    refused = _words(_page(client, "/runs/latest/completions", 422, task_id="a", index=-1))
+    assert "query" not in refused
+
+
 @pytest.mark.parametrize("name", ["large", "running", "planned", "gappy", "toy", "router"])
 def test_every_cell_of_the_grid_leads_to_its_completion(
     client: httpx.Client, site: Served, name: str

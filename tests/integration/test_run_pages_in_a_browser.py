@@ -73,6 +73,29 @@ def test_a_run_is_asked_for_where_no_events_come(page: Page, site: Served) -> No
     expect(page.locator('[data-live="state"]')).to_have_text("stopped")
 
 
+def test_a_page_says_that_the_server_is_away_and_goes_on_when_it_is_back(
+    page: Page, site: Served
+) -> None:
+    page.goto(f"{site.url}/runs/{site.filled.large}")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Set").click()
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("does not answer")
+    page.context.set_offline(False)
+    expect(problem).to_be_hidden()
+
+
+def test_the_list_of_runs_moves_while_it_is_looked_at(page: Page, site: Served) -> None:
+    page.goto(f"{site.url}/runs")
+    page.evaluate("window.isTheSame = true")
+    state = page.locator("tbody tr", has_text=site.filled.planned).locator(".state")
+    expect(state).not_to_have_text("paused")
+    site.services.runs.pause(site.filled.planned)
+    expect(state).to_have_text("paused")
+    assert page.evaluate("window.isTheSame")
+    site.services.runs.resume(site.filled.planned)
+
+
 def test_a_problem_is_told_and_the_page_stays(page: Page, site: Served) -> None:
     page.goto(f"{site.url}/runs/{site.filled.gappy}")
     page.get_by_label("Priority").fill("7")

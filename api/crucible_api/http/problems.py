@@ -118,6 +118,9 @@ def _invalid(request: Request, error: Exception) -> Response:
     told = "; ".join(
         f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:5]
     )
+    if not request.scope["path"].startswith("/api/"):
+        # who reads a page never heard of queries
+        told = told.replace("query.", "")
     return respond(request, problem_of(InvalidInput(told)))
 
 
@@ -137,7 +140,10 @@ def _gone(request: Request, error: Exception) -> Response:
 def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    problem = Problem("about:blank", status.phrase, status, error.detail)
+    detail = error.detail
+    if status is HTTPStatus.NOT_FOUND and detail == status.phrase:
+        detail = "nothing has this address"
+    problem = Problem("about:blank", status.phrase, status, detail)
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods(request))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import signal
@@ -44,6 +45,12 @@ class Bound:
     is_everywhere: bool = False
 
 
+def _who_may_be_there(address: str, port: int, error: OSError) -> str:
+    if error.errno != errno.EADDRINUSE:
+        return ""
+    return f"; a crucible serve that is there already has its page at http://{address}:{port}/"
+
+
 @contextmanager
 def listen(address: str, port: int) -> Iterator[Bound]:
     """Take the address before anything else is started. Raises InvalidInput when it is taken."""
@@ -54,7 +61,7 @@ def listen(address: str, port: int) -> Iterator[Bound]:
     except OSError as error:
         raise InvalidInput(
             f"{address} port {port}: {os.strerror(error.errno) if error.errno else error}",
-            hint="--port 0 takes a free one",
+            hint=f"--port 0 takes a free one{_who_may_be_there(address, port, error)}",
         ) from error
     with made:
         host, port = made.getsockname()[:2]

@@ -77,7 +77,8 @@ def decode(data: bytes, kind: type[Value]) -> Value:
 def problem_of(error: CrucibleError, status: int) -> Problem:
     """The document of an error."""
     name = _kebab(type(error).__name__)
-    title = name.replace("-", " ").capitalize()
+    # the one word of ours with a hyphen
+    title = name.replace("-", " ").replace("fine tune", "fine-tune").capitalize()
     return Problem(f"{_URN}{name}", title, status, error.message, error.hint)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Body, Depends, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from crucible_api.grid import LETTERS
 from crucible_api.http.services import Serving
@@ -39,6 +39,9 @@ def completion_page(
     request: Request, serving: Serving, run_id: str, which: Annotated[Which, Depends()]
 ) -> Response:
     """Show one completion."""
+    run = serving.runs.find_run(run_id)
+    if run.id != run_id:
+        return RedirectResponse(f"/runs/{run.id}/completions?{request.url.query}")
     return _page(request, one_completion(serving.runs, run_id, which.task_id, which.index))
 
 

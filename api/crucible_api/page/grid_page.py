@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from crucible_api.grid import LETTERS, grid
 from crucible_api.http.services import Serving
@@ -24,6 +24,9 @@ def grid_page(
     outcome: Outcome | None = None,
 ) -> Response:
     """Show a run's completions: a row a challenge, a column a sample."""
+    run = serving.runs.find_run(run_id)
+    if run.id != run_id:
+        return RedirectResponse(f"/runs/{run.id}/grid?{request.url.query}")
     whole = grid(serving.runs, run_id)
     found = whole if outcome is None else whole.with_outcome(outcome)
     found = found.sorted_by_rate() if sort == "rate" else found

@@ -29,7 +29,7 @@ _SWEEPS = 50
 #: points that can be told apart
 _MOST_POINTS = 24
 
-_LIVE = (RunState.PLANNED, RunState.RUNNING)
+_LIVE = (RunState.PLANNED, RunState.RUNNING, RunState.PAUSED)
 
 
 @router.get("/sweeps")

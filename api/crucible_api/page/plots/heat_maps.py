@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -26,7 +27,10 @@ def heat_maps(runs: Sequence[SweepRun], k: int) -> tuple[Figure, ...]:
         number_of = next(i for i in range(len(runs)) if place not in panels.get(_nth(title, i), {}))
         panels.setdefault(_nth(title, number_of), {})[place] = score
     return tuple(
-        _map(f"heat-map-{at}", title, panel, k) for at, (title, panel) in enumerate(panels.items())
+        _map(f"heat-map-{at}", title, panel, k)
+        for at, (title, panel) in enumerate(panels.items())
+        # axes around nothing tell nobody anything
+        if not all(math.isnan(score.value) for score in panel.values())
     )
 
 

@@ -28,6 +28,15 @@
 
   const outline = (page) => [...page.querySelectorAll("main > h2, [data-figure], form")].map((one) => one.id || one.textContent).join("\n");
 
+  const tellAway = () => {
+    if (root.firstChild) return;
+    const told = document.createElement("p");
+    told.className = "note alarming";
+    told.setAttribute("role", "alert");
+    told.textContent = "The server does not answer. What is shown is what it said last; this page goes on when it is back.";
+    root.replaceChildren(told);
+  };
+
   const refresh = async () => {
     timer = null;
     let text;
@@ -35,8 +44,10 @@
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (!answer.ok) return plan();
       text = await answer.text();
+      root.replaceChildren();
     } catch {
-      // the server is away; it may come back
+      // it may come back
+      tellAway();
       return plan();
     }
     const page = new DOMParser().parseFromString(text, "text/html");
@@ -61,8 +72,7 @@
     });
     source.addEventListener("error", () => {
       // a browser tries again by itself, unless the server has none
-      if (source?.readyState !== EventSource.CLOSED) return;
-      source = null;
+      if (source?.readyState === EventSource.CLOSED) source = null;
       plan();
     });
   } else {

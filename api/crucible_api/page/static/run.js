@@ -9,11 +9,15 @@
   const pace = JSON.parse(root.dataset.pace);
   const whole = new Intl.NumberFormat("en-US");
   const POLL_MS = 3000;
+  const REFRESH_MS = 10000;
+  const AWAY = "The server does not answer. What is shown is what it said last; this page goes on when it is back.";
   const looks = [];
   let told = -1;
   let source = null;
   let timer = 0;
   let isRefreshing = false;
+  let isAway = false;
+  let refreshedAt = performance.now();
 
   const put = (name, text) => {
     const element = root.querySelector(`[data-live="${name}"]`);
@@ -81,7 +85,9 @@
     showOutcomes(progress);
     tell(progress, perSecond === null ? null : missing / perSecond);
     const gaps = root.querySelector("[data-gaps]");
-    if (hasChanged || Number(gaps.dataset.gaps) !== progress.gaps.length) refresh();
+    // scores and validity are of the same moment as the numbers above them, or nearly
+    const isStale = performance.now() - refreshedAt > REFRESH_MS;
+    if (hasChanged || isStale || Number(gaps.dataset.gaps) !== progress.gaps.length) refresh();
   };
 
   /* the server knows how the rest looks now; the page keeps its place and its focus */
@@ -91,6 +97,8 @@
     const answer = await fetch(location.href).catch(() => null);
     isRefreshing = false;
     if (!answer?.ok) return;
+    refreshedAt = performance.now();
+    setAway(false);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const focused = document.activeElement?.dataset?.action;
     const kept = ["rate", "left"].map((name) => [name, root.querySelector(`[data-live="${name}"]`)?.textContent]);
@@ -104,8 +112,9 @@
       if (other) plot.dispatchEvent(new CustomEvent("figure", { detail: JSON.parse(other.dataset.figure) }));
     }
     for (const [name, text] of kept) if (text) put(name, text);
+    const wasOver = root.dataset.over;
     root.dataset.over = fresh.getElementById("run").dataset.over;
-    if (root.dataset.over === "yes") {
+    if (root.dataset.over === "yes" || wasOver === "yes") {
       document.getElementById("told").textContent = `The run is ${root.querySelector('[data-live="state"]').textContent}.`;
     }
     follow();
@@ -121,11 +130,13 @@
   const poll = async () => {
     try {
       const answer = await fetch(`${api}/progress`);
+      setAway(false);
       if (answer.ok) show(await answer.json());
       // its token is revoked or over: the server knows where to ask for another
       else if (answer.status === 401) return location.reload();
     } catch {
-      // the server is away: the next look may find it again
+      // the next look may find it again
+      setAway(true);
     }
     timer = root.dataset.over === "yes" ? 0 : setTimeout(poll, POLL_MS);
   };
@@ -134,12 +145,18 @@
     if (root.dataset.over === "yes") return stopFollowing();
     if (source || timer) return;
     source = new EventSource(`${api}/events`);
-    source.addEventListener("progress", (event) => show(JSON.parse(event.data)));
+    source.addEventListener("progress", (event) => {
+      setAway(false);
+      show(JSON.parse(event.data));
+    });
     source.addEventListener("end", () => {
       stopFollowing();
       refresh();
     });
+    source.addEventListener("open", () => setAway(false));
     source.addEventListener("error", () => {
+      // a stream that a live server closes is open again before this is asked
+      fetch(`${api}/progress`).catch(() => setAway(true));
       // a stream that only paused comes back by itself
       if (source && source.readyState === EventSource.CLOSED) {
         source = null;
@@ -154,8 +171,21 @@
     problem.hidden = text === "";
   };
 
+  const setAway = (isNow) => {
+    if (isAway === isNow) return;
+    isAway = isNow;
+    complain(isNow ? AWAY : "");
+    if (isNow) setTimeout(comeBack, POLL_MS);
+  };
+
+  /* of a run that is over nobody else would ask again */
+  const comeBack = async () => {
+    await refresh();
+    if (isAway) setTimeout(comeBack, POLL_MS);
+  };
+
   const ask = async (method, path, body) => {
-    complain("");
+    if (!isAway) complain("");
     try {
       const answer = await fetch(`${api}/${path}`, {
         method,
@@ -169,7 +199,7 @@
       }
       await refresh();
     } catch {
-      complain("The server does not answer.");
+      setAway(true);
     }
   };
 
