@@ -1,7 +1,8 @@
 """The leaderboard: which models did best on a dataset at one k, as far as anybody can tell.
 
 - A line is a model in one setting: its weights' digest, sampling, wording and limits. Of several
-  runs of it the newest that is complete stands for it; without one, the newest there is.
+  runs of it one stands for it: complete before incomplete, more answers per challenge before fewer,
+  then the newest. What they scored has no say, so that nobody gets on by trying often.
 - Only settled runs are on it: their scores are stored, so hundreds of them are read at once.
 - Ranks are those of `ranking`: who cannot be told from the first of a rank shares it. Comparisons
   are made for the lines that are shown, and remembered: what they compare no longer changes.
@@ -153,14 +154,19 @@ def _chosen(boards: Sequence[Board], name: str | None) -> Board:
 
 
 def _of_settings(found: Sequence[ScoredRun]) -> list[ScoredRun]:
-    """One run of each model and setting; they come newest first."""
+    """One run of each model and setting."""
     chosen: dict[bytes, ScoredRun] = {}
     for one in found:
         key = _setting_key(one.run)
         known = chosen.get(key)
-        if known is None or (_is_complete(one) and not _is_complete(known)):
+        if known is None or _standing(one) > _standing(known):
             chosen[key] = one
     return list(chosen.values())
+
+
+def _standing(one: ScoredRun) -> tuple[bool, int, float]:
+    """What decides which of a setting's runs stands for it; the greatest does."""
+    return _is_complete(one), one.run.n, one.run.created_at
 
 
 def _setting_key(run: RunRow) -> bytes:

@@ -37,7 +37,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
     database.close()
 
 
-def test_a_line_is_a_setting_and_its_newest_complete_run(full: Full) -> None:
+def test_a_line_is_a_setting_and_one_of_its_runs(full: Full) -> None:
     runs, filled = full
     found = leaderboard(runs, "starter", 1)
     shown = [line.run.id for line in found.lines]
@@ -71,6 +71,26 @@ def test_the_newest_complete_run_stands_for_its_setting(tmp_path: Path) -> None:
     _give_up(runs, second)
     # none is complete
     assert shown() == [third]
+    database.close()
+
+
+def test_a_run_with_more_answers_stands_for_its_setting_before_a_newer_one(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    artifacts = open_store(str(tmp_path / "artifacts"))
+    runs = Runs(database, artifacts, send=lambda _: None)
+    large, small = (
+        write_run(
+            database,
+            artifacts,
+            Sketch(BenchmarkPlan(SMALL, shop(), Sampling(), n, (1,), seed=n), 0.5, created_at),
+            n,
+        )
+        for n, created_at in ((5, 1e9), (2, 2e9))
+    )
+
+    assert [line.run.id for line in leaderboard(runs).lines] == [large]
+    _give_up(runs, large)
+    assert [line.run.id for line in leaderboard(runs).lines] == [small]
     database.close()
 
 
