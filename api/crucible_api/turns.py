@@ -8,7 +8,7 @@ process, it is interrupted when that ends. What is stopped before its turn is le
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from crucible_api import proof_runs
@@ -32,6 +32,8 @@ class Turn:
 
     id: str
     is_fine_tune: bool = False
+    #: a run that was begun before
+    is_resumed: bool = False
 
 
 class Turns:
@@ -56,6 +58,11 @@ class Turns:
                 self._thread.start()
             self._changed.notify()
 
+    def drop(self, ids: Collection[str]) -> None:
+        """Let these have no turn; what has its turn now goes on."""
+        with self._changed:
+            self._waiting = [turn for turn in self._waiting if turn.id not in ids]
+
     def close(self) -> None:
         """Begin nothing more."""
         self._has_ended.set()
@@ -76,16 +83,23 @@ class Turns:
                 log.error("could not be begun", id=turn.id, problem=error.message)
 
     def _next(self) -> Turn | None:
+        while (waiting := self._await_any()) is not None:
+            chosen = self._first(waiting)
+            with self._changed:
+                # it may have been dropped meanwhile
+                if chosen in self._waiting:
+                    self._waiting.remove(chosen)
+                    return None if self._has_ended.is_set() else chosen
+        return None
+
+    def _await_any(self) -> Sequence[Turn] | None:
+        """Those that wait, as soon as there are any; None when nothing more is begun."""
         with self._changed:
             while not self._waiting:
                 if self._has_ended.is_set():
                     return None
                 self._changed.wait()
-            waiting = list(self._waiting)
-        chosen = self._first(waiting)
-        with self._changed:
-            self._waiting.remove(chosen)
-        return None if self._has_ended.is_set() else chosen
+            return tuple(self._waiting)
 
     def _first(self, waiting: Sequence[Turn]) -> Turn:
         """Of the highest priority; the first of those."""
@@ -99,7 +113,8 @@ class Turns:
         if turn.is_fine_tune:
             self._train(turn.id)
             return
-        self._runs.start(turn.id)
+        begin = self._runs.resume if turn.is_resumed else self._runs.start
+        begin(turn.id)
         self._await_run(turn.id)
 
     def _train(self, fine_tune_id: str) -> None:

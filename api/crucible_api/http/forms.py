@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 
 from crucible_api.fine_tune_reports import FineTuneInfo
+from crucible_api.reports import Progress
 from crucible_infra.fine_tune_rows import StepRow
 from crucible_tasks.comparison import Comparison
 from crucible_tasks.priority import PRIORITIES
@@ -131,6 +132,14 @@ class Altered:
     is_altered: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AlteredSweep:
+    """How the runs of a sweep stand after they were to be altered, in their order."""
+
+    id: str
+    runs: tuple[Altered, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuneForm:
     """A fine-tune of a corpus that was put as an artifact."""
@@ -163,6 +172,22 @@ class BegunFineTune:
 
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far one run of several is."""
+
+    id: str
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class SweepProgress:
+    """How far the runs of a sweep are, in their order."""
+
+    id: str
+    runs: tuple[RunProgress, ...]
 
 
 @dataclass(frozen=True, slots=True)

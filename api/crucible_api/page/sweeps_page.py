@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from crucible_api.http.services import Serving
+from crucible_api.http.v1 import sweep_changes
 from crucible_api.page.plots import plotly_js
 from crucible_api.page.plots.costs import cost_figures
 from crucible_api.page.plots.figure import Figure
@@ -30,6 +32,9 @@ _SWEEPS = 50
 _MOST_POINTS = 24
 
 _LIVE = (RunState.PLANNED, RunState.RUNNING, RunState.PAUSED)
+
+#: goes on when somebody says so
+_STILL = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED, RunState.INCOMPLETE)
 
 
 @router.get("/sweeps")
@@ -58,7 +63,26 @@ def sweep_page(
         figures=[*heat_maps(summary.runs, chosen), *_costs(serving.runs, summary, chosen)],
         names=dict(zip((run.id for run in infos), labels(infos), strict=True)),
         is_live=any(one.run.state in _LIVE for one in summary.runs),
+        can_resume=any(one.run.state in _STILL for one in summary.runs),
     )
+
+
+@router.post("/sweeps/{sweep_id}/stop")
+def stop(serving: Serving, sweep_id: str) -> Response:
+    """Stop every run of a sweep."""
+    sweep_changes.stop_sweep(serving, sweep_id)
+    return _back(sweep_id)
+
+
+@router.post("/sweeps/{sweep_id}/resume")
+def resume(serving: Serving, sweep_id: str) -> Response:
+    """Go on with the runs of a sweep that lie still."""
+    sweep_changes.resume_sweep(serving, sweep_id)
+    return _back(sweep_id)
+
+
+def _back(sweep_id: str) -> Response:
+    return RedirectResponse(f"/sweeps/{sweep_id}", HTTPStatus.SEE_OTHER)
 
 
 def _costs(runs: Runs, summary: SweepSummary, k: int) -> Iterator[Figure]:

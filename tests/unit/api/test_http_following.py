@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -203,3 +205,43 @@ def test_one_too_many_is_told_so(workshop: Workshop, tmp_path: Path) -> None:
         answer = httpx.get(f"{url}/api/v1/runs/{run_id}/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_sweep_is_altered_as_a_whole_and_followed_to_the_end_of_its_last_run(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    plans = (replace(scripted_run.plan(), sweep_id="20260131-120000-abcd") for _ in range(2))
+    first, second = (workshop.runs.plan_benchmark(plan) for plan in plans)
+    with _server(workshop, tmp_path, Following(look_every=0.01)) as url:
+        sweep = f"{url}/api/v1/sweeps/20260131-120000-abcd"
+        with httpx.stream("GET", f"{sweep}/events", timeout=SECONDS) as answer:
+            told = _told(answer.iter_lines())
+            assert next(told) == {first: "planned", second: "planned"}
+            _settle(workshop, first, "finished")
+            assert next(told) == {first: "finished", second: "planned"}
+            altered = httpx.post(f"{sweep}/stop").json()["runs"]
+            assert altered == [
+                {"id": first, "state": "finished", "is_altered": False},
+                {"id": second, "state": "stopped", "is_altered": True},
+            ]
+            assert next(told) == {first: "finished", second: "stopped"}
+            # the same for the last time
+            assert next(told) == {first: "finished", second: "stopped"}
+            assert list(told) == []
+        page = httpx.get(f"{url}/sweeps/abcd").text
+        assert "Resume what lies still" in page
+        assert "Stop all" not in page
+        assert httpx.post(f"{url}/api/v1/sweeps/nobody/stop").status_code == 404
+
+
+def _settle(workshop: Workshop, run_id: str, state: str) -> None:
+    with workshop.database.writing() as connection:
+        update_run(connection, run_id, state=state)
+
+
+def _told(lines: Iterator[str]) -> Iterator[dict[str, str]]:
+    """The states of the runs, event by event."""
+    for line in lines:
+        if line.startswith("data: "):
+            runs = json.loads(line.removeprefix("data: "))["runs"]
+            yield {one["id"]: one["progress"]["state"] for one in runs}

@@ -105,3 +105,19 @@ def test_nothing_begins_after_the_end(runs: Runs, turns: Turns) -> None:
     _finish(runs, first)
     time.sleep(0.5)
     assert runs.state(second) is RunState.PLANNED
+
+
+def test_a_stopped_run_is_resumed_in_its_turn_unless_that_is_taken_back(
+    runs: Runs, turns: Turns
+) -> None:
+    first, second, third = mine = [_plan(runs) for _ in range(3)]
+    for run_id in (second, third):
+        runs.stop(run_id)
+    turns.add([Turn(first), Turn(second, is_resumed=True), Turn(third, is_resumed=True)])
+    _await(lambda: runs.state(first) is RunState.RUNNING)
+
+    turns.drop([second])
+    _finish(runs, first)
+
+    _await(lambda: runs.state(third) is RunState.RUNNING)
+    assert _states(runs, mine) == [RunState.FINISHED, RunState.STOPPED, RunState.RUNNING]

@@ -1,4 +1,4 @@
-"""Events over HTTP: what happens to a run or a fine-tune, as server-sent events."""
+"""Events over HTTP: what happens to a run, a sweep or a fine-tune, as server-sent events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from starlette.responses import Response, StreamingResponse
 
 from crucible_api.fine_tunes import FineTunes
 from crucible_api.http.following import Look, Seen, seen
-from crucible_api.http.forms import TrainingProgress
+from crucible_api.http.forms import RunProgress, SweepProgress, TrainingProgress
 from crucible_api.http.paging import Name
 from crucible_api.http.routes import api_router
 from crucible_api.http.services import Services, Serving
+from crucible_api.reports import Progress
 from crucible_api.runs import Runs
+from crucible_api.sweeps import find_sweep, select
 from crucible_tasks.fine_tuning import FineTuneState
 from crucible_tasks.planning import RunState
 
@@ -53,6 +55,20 @@ async def follow_run(serving: Serving, run_id: Name, last_event_id: LastEventId 
 
 
 @router.get(
+    "/sweeps/{sweep_id}/events", tags=["sweeps"], response_class=Response, responses=_RESPONSES
+)
+async def follow_sweep(
+    serving: Serving, sweep_id: Name, last_event_id: LastEventId = ""
+) -> Response:
+    """Tell how far the runs of a sweep are whenever that changes, until nothing more happens.
+
+    Each event `progress` carries every run's progress; `end` the same for the last time.
+    """
+    look = _sweep(serving.runs, sweep_id)
+    return await _follow(serving, f"sweep {sweep_id}", look, last_event_id)
+
+
+@router.get(
     "/fine-tunes/{fine_tune_id}/events",
     tags=["fine-tunes"],
     response_class=Response,
@@ -86,6 +102,21 @@ def _run(runs: Runs, run_id: str) -> Callable[[], Seen]:
     def look() -> Seen:
         found = runs.progress(run_id)
         return seen(found, is_over=found.state not in _OPEN)
+
+    return look
+
+
+def _sweep(runs: Runs, sweep_id: str) -> Callable[[], Seen]:
+    known: dict[str, Progress] = {}
+
+    def look() -> Seen:
+        for run in select(runs, find_sweep(runs, sweep_id)).runs:
+            # what has ended changes only when somebody changes it, which its state tells
+            if run.id not in known or run.state in _OPEN or known[run.id].state is not run.state:
+                known[run.id] = runs.progress(run.id)
+        found = tuple(RunProgress(run_id, progress) for run_id, progress in known.items())
+        is_over = all(one.progress.state not in _OPEN for one in found)
+        return seen(SweepProgress(sweep_id, found), is_over=is_over)
 
     return look
 

@@ -21,12 +21,14 @@ router = api_router("runs", HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
 @router.post("/{run_id}/stop")
 def stop_run(serving: Serving, run_id: Name) -> Altered:
     """Send nothing more of a run; what is under way is still stored."""
+    serving.turns.drop([run_id])
     return _altered(serving, run_id, is_altered=serving.runs.stop(run_id))
 
 
 @router.post("/{run_id}/pause")
 def pause_run(serving: Serving, run_id: Name) -> Altered:
     """Send nothing new of a run until it is resumed."""
+    serving.turns.drop([run_id])
     return _altered(serving, run_id, is_altered=serving.runs.pause(run_id))
 
 
