@@ -262,7 +262,7 @@ def test_a_server_that_comes_back_is_heard_again(services: Services, filled: Fil
         _wait(lambda: any(one.server == first.url for one in OUTAGES.now()))
         assert observer.progress(run_id).state == "running"
         second = _Host(services, first.port)
-        _wait(lambda: not OUTAGES.now())
+        _wait(lambda: all(one.server != first.url for one in OUTAGES.now()))
         services.runs.stop(run_id)
         _wait(lambda: observer.progress(run_id).state == "stopped")
         second.stop()

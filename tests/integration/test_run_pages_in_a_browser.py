@@ -91,7 +91,8 @@ def test_the_list_of_runs_moves_while_it_is_looked_at(page: Page, site: Served) 
     state = page.locator("tbody tr", has_text=site.filled.planned).locator(".state")
     expect(state).not_to_have_text("paused")
     site.services.runs.pause(site.filled.planned)
-    expect(state).to_have_text("paused")
+    # the page asks every few seconds
+    expect(state).to_have_text("paused", timeout=30_000)
     assert page.evaluate("window.isTheSame")
     site.services.runs.resume(site.filled.planned)
 

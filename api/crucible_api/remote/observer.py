@@ -83,6 +83,10 @@ class Observer:
                     self._listen(run_ids[0])
                 self._ask(run_ids)
                 self._is_left.wait(_ROUND_SECONDS)
+        except RuntimeError:
+            # httpx's word for a client that is closed: whoever watched has left meanwhile
+            if not self._is_left.is_set():
+                raise
         except InvalidInput as error:
             # a token that is over ends this look at a run, and not the run
             again = f"{error.hint}; the run goes on: crucible runs follow {_called(self.run_ids)}"
