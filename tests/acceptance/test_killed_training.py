@@ -25,7 +25,8 @@ from scripted_trainer import losses
 from services import RedisServer
 from worker_hosts import TESTS, until, working
 
-STEPS = 40
+#: enough that a busy host's news, which come late, tell of its middle before its end
+STEPS = 80
 
 #: a worker's Python, where trainings are scripted, and slow enough to be killed in their middle
 SCRIPTED = f"""
@@ -129,7 +130,8 @@ def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     assert first == 0
     assert 4 <= second < 17
     assert third >= second
-    assert third in (second, 10, 15)
+    # the scripted trainer leaves one every five steps
+    assert third == second or third % 5 == 0
     # what only a killed training needs is not kept
     assert not list((tmp_path / "third" / "fine-tunes").glob("*/output"))
     _demand_proof(found, followed)
