@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from commandline import Crucible, Said
+from crucible_api.fine_tune_reports import FineTuneInfo
 from crucible_api.fine_tunes import FineTunes
 from crucible_infra.database import open_database
 from crucible_infra.database.runs import newest_runs
@@ -123,8 +124,7 @@ def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     assert unproved.code == 1
     assert "nobody would prove it: no worker serves the queue evaluation" in unproved.err
     assert told == losses(STEPS)
-    starts = [int(note.removeprefix("goes on from step ")) for note in info.row.notes]
-    first, second, third = starts
+    first, second, third = _starts(info)
     # hosts share nothing but the store: who was asked to end has left a checkpoint there, and of
     # who was killed the last one counts, or the one before where it had no time to store that
     assert first == 0
@@ -135,6 +135,10 @@ def test_it_ends_trained_and_proved_whoever_dies_meanwhile(
     # what only a killed training needs is not kept
     assert not list((tmp_path / "third" / "fine-tunes").glob("*/output"))
     _demand_proof(found, followed)
+
+
+def _starts(info: FineTuneInfo) -> list[int]:
+    return [int(note.removeprefix("goes on from step ")) for note in info.row.notes]
 
 
 def _demand_proof(found: dict[str, Any], followed: Said) -> None:
