@@ -12,8 +12,8 @@ import pytest
 import api_questions
 from served import Served, served
 
-#: for each operation
-QUESTIONS = 3
+#: for each operation; with fewer, some have no question that finds anything
+QUESTIONS = 5
 
 #: operations that must have found what they were asked for
 ANSWERED = {
