@@ -155,6 +155,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same; its sandbox finds its datasets, as that of one which a user has started does."""
+    import served
+
+    home = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRUCIBLE_HOME", str(home))
+        settings.current.cache_clear()
+        with served.served(home) as running:
+            yield running
+    settings.current.cache_clear()
+
+
 def _without(error: services.ServiceMissing) -> NoReturn:
     """A missing service is a skip at home and a failure where everything must be there."""
     if settings.read(os.environ).is_ci:

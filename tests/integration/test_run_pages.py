@@ -11,10 +11,9 @@ import httpx
 import pytest
 import sqlalchemy
 
-from crucible_infra import settings
 from crucible_infra.database.runs import challenges_of, update_run
 from crucible_infra.database.tables import completions
-from served import Served, served
+from served import Served
 
 #: of a busy machine, whose sandbox opens slowly
 PATIENCE_SECONDS = 60.0
@@ -26,18 +25,6 @@ ODD = "naïve & <odd>"
 ROW = re.compile(r'<tr><th scope="row"><a href="([^"]*)">.*<code class="strip">([^<]+)<')
 
 HOSTILE = "```python\n</code><script>window.ran=1</script>\u202e\x00\ud800\n```"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server whose sandbox finds its datasets, as one that is started by a user does."""
-    home = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRUCIBLE_HOME", str(home))
-        settings.current.cache_clear()
-        with served(home) as running:
-            yield running
-    settings.current.cache_clear()
 
 
 @pytest.fixture(scope="module")

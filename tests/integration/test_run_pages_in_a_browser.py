@@ -8,25 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import browser
-from crucible_infra import settings
 from crucible_infra.database.runs import find_run
 from crucible_infra.database.verdicts import VerdictRow, insert_verdicts
-from served import Served, served
+from served import Served
 
 #: a busy machine's patience
 PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server whose sandbox finds its datasets, as one that is started by a user does."""
-    home = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRUCIBLE_HOME", str(home))
-        settings.current.cache_clear()
-        with served(home) as running:
-            yield running
-    settings.current.cache_clear()
 
 
 @pytest.fixture
