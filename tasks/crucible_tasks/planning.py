@@ -52,6 +52,10 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+#: a paused run, or one whose turn has not come, may go on at any time
+MAY_GO_ON = (RunState.PLANNED, RunState.RUNNING, RunState.PAUSED)
+
+
 class RunKind(StrEnum):
     """Where a run's completions come from."""
 

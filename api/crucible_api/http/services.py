@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from fastapi import Depends, Request
 from crucible_api.fine_tune_checks import missing_trainer
 from crucible_api.fine_tunes import FineTunes
 from crucible_api.http.following import Following
+from crucible_api.judging_host import try_sandbox
 from crucible_api.runs import Runs
 from crucible_api.turns import Turns
 from crucible_infra.artifacts import open_store
@@ -48,6 +50,12 @@ def open_services(settings: Settings) -> Services:
         fine_tunes,
         trains=settings.is_embedded and not missing_trainer(),
     )
+
+
+def check_host(serving: Services, warn: Callable[[str], object] = lambda _: None) -> None:
+    """Try the sandbox where this server judges; raises SandboxUnavailable."""
+    if serving.settings.is_embedded:
+        try_sandbox(warn)
 
 
 def _of_request(request: Request) -> Services:

@@ -21,7 +21,7 @@ from crucible_api.run_labels import labels
 from crucible_api.runs import Runs
 from crucible_api.sweep_reports import SweepRun, SweepSummary
 from crucible_api.sweeps import find_sweep, list_sweeps, sweep_summary
-from crucible_tasks.planning import RunState
+from crucible_tasks.planning import MAY_GO_ON, RunState
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,8 +30,6 @@ _SWEEPS = 50
 
 #: points that can be told apart
 _MOST_POINTS = 24
-
-_LIVE = (RunState.PLANNED, RunState.RUNNING, RunState.PAUSED)
 
 #: goes on when somebody says so
 _STILL = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED, RunState.INCOMPLETE)
@@ -62,7 +60,7 @@ def sweep_page(
         k=chosen,
         figures=[*heat_maps(summary.runs, chosen), *_costs(serving.runs, summary, chosen)],
         names=dict(zip((run.id for run in infos), labels(infos), strict=True)),
-        is_live=any(one.run.state in _LIVE for one in summary.runs),
+        is_live=any(one.run.state in MAY_GO_ON for one in summary.runs),
         can_resume=any(one.run.state in _STILL for one in summary.runs),
     )
 

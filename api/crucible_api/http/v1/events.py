@@ -20,14 +20,11 @@ from crucible_api.reports import Progress
 from crucible_api.runs import Runs
 from crucible_api.sweeps import find_sweep, select
 from crucible_tasks.fine_tuning import FineTuneState
-from crucible_tasks.planning import RunState
+from crucible_tasks.planning import MAY_GO_ON
 
 router = api_router("", HTTPStatus.NOT_FOUND)
 
 _STREAM = "text/event-stream"
-
-#: a paused run, or one whose turn has not come, may go on at any time
-_OPEN = (RunState.PLANNED, RunState.RUNNING, RunState.PAUSED)
 
 #: seconds until somebody else may have left
 _RETRY_AFTER = 10
@@ -101,7 +98,7 @@ async def _follow(serving: Services, name: str, look: Look, last_id: str) -> Res
 def _run(runs: Runs, run_id: str) -> Callable[[], Seen]:
     def look() -> Seen:
         found = runs.progress(run_id)
-        return seen(found, is_over=found.state not in _OPEN)
+        return seen(found, is_over=found.state not in MAY_GO_ON)
 
     return look
 
@@ -112,10 +109,11 @@ def _sweep(runs: Runs, sweep_id: str) -> Callable[[], Seen]:
     def look() -> Seen:
         for run in select(runs, find_sweep(runs, sweep_id)).runs:
             # what has ended changes only when somebody changes it, which its state tells
-            if run.id not in known or run.state in _OPEN or known[run.id].state is not run.state:
+            told = known.get(run.id)
+            if told is None or run.state in MAY_GO_ON or told.state is not run.state:
                 known[run.id] = runs.progress(run.id)
         found = tuple(RunProgress(run_id, progress) for run_id, progress in known.items())
-        is_over = all(one.progress.state not in _OPEN for one in found)
+        is_over = all(one.progress.state not in MAY_GO_ON for one in found)
         return seen(SweepProgress(sweep_id, found), is_over=is_over)
 
     return look

@@ -11,8 +11,7 @@ from crucible_api import model_choice
 from crucible_api.http.forms import Altered, PriorityForm
 from crucible_api.http.paging import Name
 from crucible_api.http.routes import api_router
-from crucible_api.http.services import Services, Serving
-from crucible_api.judging_host import try_sandbox
+from crucible_api.http.services import Services, Serving, check_host
 from crucible_tasks.planning import RunState
 
 router = api_router("runs", HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY)
@@ -40,7 +39,7 @@ def resume_run(serving: Serving, run_id: Name) -> Altered:
     """
     is_open = serving.runs.state(run_id) is not RunState.FINISHED
     if is_open:
-        _check_host(serving)
+        check_host(serving)
         model_choice.refuse_dead_servers(serving.runs, [serving.runs.find_run(run_id)])
         serving.runs.resume(run_id)
     return _altered(serving, run_id, is_altered=is_open)
@@ -50,7 +49,7 @@ def resume_run(serving: Serving, run_id: Name) -> Altered:
 def regrade_run(serving: Serving, run_id: Name) -> Altered:
     """Judge every stored completion again with this version's grader; nothing is sampled."""
     serving.runs.state(run_id)
-    _check_host(serving)
+    check_host(serving)
     serving.runs.regrade(run_id)
     return _altered(serving, run_id, is_altered=True)
 
@@ -64,8 +63,3 @@ def set_priority(serving: Serving, run_id: Name, form: Annotated[PriorityForm, B
 
 def _altered(serving: Services, run_id: str, *, is_altered: bool) -> Altered:
     return Altered(run_id, serving.runs.state(run_id), is_altered)
-
-
-def _check_host(serving: Services) -> None:
-    if serving.settings.is_embedded:
-        try_sandbox(lambda _: None)

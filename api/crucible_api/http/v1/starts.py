@@ -17,8 +17,7 @@ from crucible_api.http.posted import (
     wordings_of,
 )
 from crucible_api.http.routes import api_router
-from crucible_api.http.services import Services, Serving
-from crucible_api.judging_host import try_sandbox
+from crucible_api.http.services import Services, Serving, check_host
 from crucible_api.matrix import limits_for, plan_matrix
 from crucible_api.turns import Turn
 from crucible_api.wish import Wish, customary_ks
@@ -45,8 +44,7 @@ def start_benchmark(serving: Serving, form: Annotated[BenchmarkForm, Body()]) ->
     artifacts = serving.runs.artifacts
     datasets = [dataset_of(name, form.limit, artifacts) for name in wish.chosen_datasets]
     wordings = wordings_of(form)
-    if serving.settings.is_embedded:
-        try_sandbox(notes.append)
+    check_host(serving, notes.append)
     matrix = plan_matrix(wish, datasets, wordings, notes.append)
     run_ids = [serving.runs.plan_benchmark(plan) for plan in matrix.plans]
     _begin(serving, run_ids)
@@ -67,8 +65,7 @@ def start_evaluation(serving: Serving, form: Annotated[EvaluationForm, Body()]) 
     completions = completions_of(form, serving.runs.artifacts)
     limits = limits_for(dataset, form.cpu_seconds, form.memory_mib)
     notes: list[str] = []
-    if serving.settings.is_embedded:
-        try_sandbox(notes.append)
+    check_host(serving, notes.append)
     ks = tuple(sorted(set(form.k))) or customary_ks(completions)
     run_id = serving.runs.plan_evaluation(dataset, completions, ks, limits, form.source)
     _begin(serving, [run_id])

@@ -9,8 +9,7 @@ from crucible_api import model_choice
 from crucible_api.http.forms import Altered, AlteredSweep
 from crucible_api.http.paging import Name
 from crucible_api.http.routes import api_router
-from crucible_api.http.services import Services, Serving
-from crucible_api.judging_host import try_sandbox
+from crucible_api.http.services import Services, Serving, check_host
 from crucible_api.sweep_reports import Selected
 from crucible_api.sweeps import find_sweep, select
 from crucible_api.turns import Turn
@@ -40,8 +39,8 @@ def resume_sweep(serving: Serving, sweep_id: Name) -> AlteredSweep:
     """
     found = _selected(serving, sweep_id)
     wanted = [run for run in found.runs if run.state not in (RunState.RUNNING, RunState.FINISHED)]
-    if wanted and serving.settings.is_embedded:
-        try_sandbox(lambda _: None)
+    if wanted:
+        check_host(serving)
     model_choice.refuse_dead_servers(serving.runs, wanted)
     run_ids = [run.id for run in wanted]
     _go_on(serving, run_ids)
